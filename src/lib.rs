@@ -1,0 +1,4 @@
+//! gemst
+pub mod config;
+pub mod energy;
+pub mod protocol;

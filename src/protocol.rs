@@ -1,0 +1,316 @@
+//! Everything the page and a worker say to each other.
+//!
+//! A message is a JavaScript array `[json, payload?]`: `json` is a [`Command`] or an [`Event`] as
+//! text, `payload` a transferable (`ArrayBuffer`) or a `File` where a variant names one. Both sides are built from
+//! this file, so a stale worker shows up as a wrong [`PROTOCOL`] number, not as a strange failure.
+
+use crate::config::{DatasetKind, Freeze, RunConfig};
+use crate::energy::{Activity, Census};
+use serde::{Deserialize, Serialize};
+
+/// Version of this file; sent with [`Event::Hello`].
+pub const PROTOCOL: u32 = 1;
+
+/// The device a worker computes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// burn's flex in WebAssembly SIMD.
+    Cpu,
+    /// burn's wgpu on WebGPU.
+    Webgpu,
+}
+
+/// What the page asks of a worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "command")]
+pub enum Command {
+    /// Build the networks of these runs (spiking first, then the dense twin) with fresh weights.
+    /// Answered by [`Event::Ready`]. The data set in use stays unless [`Command::LoadDataset`] follows.
+    Configure {
+        /// The spiking run.
+        spiking: RunConfig,
+        /// The dense twin's run; same seed, data and recipe.
+        dense: RunConfig,
+        /// Whether Train and Step train the dense twin on the same batches too.
+        train_dense: bool,
+    },
+    /// Prove the device: a known gradient and a matrix product against the CPU reference, then
+    /// `steps` timed training steps of the configured spiking run on generated data (weights are
+    /// put back). Answered by [`Event::Probed`].
+    Probe {
+        /// Timed steps after one warm-up step.
+        steps: u32,
+    },
+    /// Load a data set; progress events follow, then [`Event::Dataset`]. On failure a
+    /// [`Event::Notice`] says why and the set in use stays.
+    LoadDataset {
+        /// Where from. `Archive` takes the `File` as payload.
+        source: DatasetSource,
+    },
+    /// Train until paused, or for `steps` more steps.
+    Train {
+        /// Number of steps, or until [`Command::Pause`].
+        steps: Option<u64>,
+    },
+    /// Stop after the step under way.
+    Pause,
+    /// Fresh weights from the seed, or the checkpoint last opened; step 0.
+    Reset,
+    /// Evaluate both networks on up to `images` held-out images.
+    Evaluate {
+        /// Upper bound of images.
+        images: usize,
+    },
+    /// Change what can change without rebuilding; takes effect at the next step.
+    Tune {
+        /// Peak learning rate.
+        lr: f64,
+        /// Images per step.
+        batch: usize,
+        /// What is trained.
+        freeze: Freeze,
+        /// Weight of the firing rate in the loss.
+        spike_penalty: f64,
+        /// Train the dense twin too.
+        train_dense: bool,
+    },
+    /// Classify one picture with both networks. Payload: RGBA bytes, row major. The worker centre
+    /// crops and resizes by area averaging. Answered by [`Event::Classified`].
+    Classify {
+        /// Returned with the answer.
+        id: u64,
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+    },
+    /// Classify held-out image `index`. Answered by [`Event::Classified`].
+    ClassifyHeldOut {
+        /// Returned with the answer.
+        id: u64,
+        /// Index in the held-out part.
+        index: usize,
+    },
+    /// Send held-out images for the dataset browser. Answered by [`Event::Samples`].
+    Samples {
+        /// First index.
+        from: usize,
+        /// How many.
+        count: usize,
+    },
+    /// Answered by [`Event::Checkpoint`].
+    SaveCheckpoint,
+    /// Restore networks, optimiser and step. Payload: the file's bytes (`ArrayBuffer`). Answered by
+    /// [`Event::Ready`], or a [`Event::Notice`] that names what does not fit.
+    OpenCheckpoint {
+        /// File name, for messages.
+        name: String,
+    },
+}
+
+/// Where a data set comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "from")]
+pub enum DatasetSource {
+    /// Shards beside the page: `base` is the URL of the folder that holds `manifest.json`.
+    Shards {
+        /// Which set.
+        kind: DatasetKind,
+        /// Absolute URL of the folder, with a slash at its end.
+        base: String,
+    },
+    /// An official archive (`.tar.gz`, `.tar`) or a bare `.bin` file dropped on the page; the payload is the `File`.
+    Archive {
+        /// File name, for messages.
+        name: String,
+    },
+    /// Generated images.
+    Synthetic,
+}
+
+/// What a worker tells the page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "event")]
+pub enum Event {
+    /// First message: the worker listens from here on.
+    Hello {
+        /// [`PROTOCOL`] of the worker's build.
+        protocol: u32,
+        /// Its device.
+        backend: Backend,
+        /// Adapter name and driver, or the CPU path's description.
+        adapter: String,
+    },
+    /// The networks are built (after Configure, Reset or OpenCheckpoint).
+    Ready {
+        /// The runs in force; after OpenCheckpoint those of the file.
+        spiking: RunConfig,
+        /// The dense twin's run.
+        dense: RunConfig,
+        /// Step of the spiking run.
+        step: u64,
+        /// Parameters of the spiking network.
+        spiking_params: u64,
+        /// Parameters of the dense network.
+        dense_params: u64,
+        /// Closed-form operation counts of the spiking network.
+        spiking_census: Census,
+        /// Closed-form operation counts of the dense network.
+        dense_census: Census,
+        /// Where the weights came from, in words ("fresh, seed 7", "checkpoint small.safetensors, step 812").
+        weights: String,
+    },
+    /// Answer to [`Command::Probe`].
+    Probed {
+        /// What failed in the self-test, or nothing.
+        failure: Option<String>,
+        /// Mean milliseconds of a training step of the spiking run.
+        step_ms: f64,
+        /// Milliseconds of the first step, compilation included.
+        first_step_ms: f64,
+    },
+    /// Something long is under way.
+    Progress {
+        /// What, for a reader.
+        label: String,
+        /// Done so far.
+        done: u64,
+        /// Of this many; 0 if unknown.
+        total: u64,
+    },
+    /// A data set is in use.
+    Dataset(DatasetInfo),
+    /// Training started or stopped.
+    Running {
+        /// Whether steps are being made.
+        running: bool,
+    },
+    /// One training step.
+    Step(StepReport),
+    /// Answer to [`Command::Evaluate`].
+    Evaluated {
+        /// Step of the spiking run.
+        step: u64,
+        /// The spiking network.
+        spiking: Evaluation,
+        /// The dense twin.
+        dense: Evaluation,
+    },
+    /// Answer to [`Command::Classify`] and [`Command::ClassifyHeldOut`].
+    Classified {
+        /// Of the command.
+        id: u64,
+        /// True class, for a held-out image.
+        label: Option<usize>,
+        /// The 32×32 RGB picture the networks saw (row major, 3 bytes a pixel).
+        seen: Vec<u8>,
+        /// The spiking network's answer.
+        spiking: Classification,
+        /// The dense twin's.
+        dense: Classification,
+        /// Spikes of this picture in the spiking network.
+        activity: Activity,
+    },
+    /// Answer to [`Command::Samples`]. Payload: RGB bytes, one 32×32×3 image after another.
+    Samples {
+        /// First index.
+        from: usize,
+        /// True classes.
+        labels: Vec<usize>,
+    },
+    /// Answer to [`Command::SaveCheckpoint`]. Payload: the file's bytes.
+    Checkpoint {
+        /// Suggested file name.
+        name: String,
+        /// Step it was taken at.
+        step: u64,
+    },
+    /// Something to tell the visitor. The worker goes on.
+    Notice {
+        /// How serious.
+        level: Level,
+        /// What happened and what to do.
+        text: String,
+    },
+    /// The worker cannot go on; the page restarts it from the last checkpoint it holds.
+    Fatal {
+        /// What happened.
+        text: String,
+    },
+}
+
+/// Seriousness of an [`Event::Notice`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Good to know.
+    Info,
+    /// Something was refused; what the visitor had is untouched.
+    Warning,
+}
+
+/// A data set in use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatasetInfo {
+    /// Which.
+    pub kind: DatasetKind,
+    /// Class names, in label order.
+    pub classes: Vec<String>,
+    /// Training images in use.
+    pub train: usize,
+    /// Held-out images.
+    pub held_out: usize,
+    /// Where it came from, in words ("shards beside the page", "browser storage", "cifar-10-binary.tar.gz", "generated").
+    pub origin: String,
+}
+
+/// One training step. Loss and accuracy are read back every few steps on a GPU, hence optional.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepReport {
+    /// Steps made so far.
+    pub step: u64,
+    /// Learning rate of this step.
+    pub lr: f64,
+    /// The spiking network's.
+    pub spiking: Option<StepFigures>,
+    /// The dense twin's, where it is trained.
+    pub dense: Option<StepFigures>,
+    /// Images per second over the last steps, both networks together counted once.
+    pub images_per_second: f64,
+    /// Mean firing rate over all spiking layers, sampled.
+    pub firing_rate: Option<f64>,
+}
+
+/// Loss and accuracy of a training batch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct StepFigures {
+    /// Mean cross-entropy (with the recipe's smoothing).
+    pub loss: f64,
+    /// Share of the batch whose top class was right.
+    pub accuracy: f64,
+}
+
+/// Figures over held-out images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Images evaluated.
+    pub images: usize,
+    /// Share whose top class was right.
+    pub accuracy: f64,
+    /// Mean cross-entropy.
+    pub loss: f64,
+    /// `confusion[truth][prediction]`, counts.
+    pub confusion: Vec<Vec<u32>>,
+    /// Summed activity of the images (spiking network only).
+    pub activity: Option<Activity>,
+}
+
+/// One network's answer to one picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Classification {
+    /// Class index and softmax confidence, best first, at most five.
+    pub top: Vec<(usize, f32)>,
+    /// Milliseconds measured from input upload to logits read back.
+    pub ms: f64,
+}
