@@ -1,0 +1,155 @@
+//! What a user does.
+
+use super::Page;
+use anyhow::{Context, Result};
+use base64::Engine;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long a control may take to become usable.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Page {
+    /// Presses the button of this accessible name with the mouse, once it is there and enabled.
+    pub fn press(&mut self, name: &str) -> Result<()> {
+        let what = format!("the button {name:?} to be there, enabled and in reach");
+        let (x, y) = self.wait(&what, PATIENCE, |page| match page.button(name)? {
+            Some(button) if button.enabled => page.reach(button.node),
+            _ => Ok(None),
+        })?;
+        for kind in ["mouseMoved", "mousePressed", "mouseReleased"] {
+            self.call(
+                "Input.dispatchMouseEvent",
+                json!({ "type": kind, "x": x, "y": y, "button": "left", "clickCount": 1 }),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Whether the button of this accessible name is offered, and enabled.
+    pub fn offers(&mut self, name: &str) -> Result<bool> {
+        Ok(self.button(name)?.is_some_and(|button| button.enabled))
+    }
+
+    /// Presses a button that opens a file chooser, and chooses this file.
+    pub fn choose(&mut self, button: &str, file: &Path) -> Result<()> {
+        self.record.chooser = None;
+        self.press(button)?;
+        let input = self.wait("a file chooser", PATIENCE, |page| {
+            Ok(page.record.chooser.take())
+        })?;
+        self.call(
+            "DOM.setFileInputFiles",
+            json!({ "files": [file], "backendNodeId": input }),
+        )?;
+        Ok(())
+    }
+
+    /// Presses a button that saves a file, and returns where it lies.
+    pub fn download(&mut self, button: &str) -> Result<PathBuf> {
+        let before = self.record()?.downloads.len();
+        self.press(button)?;
+        let name = self.wait("a download", PATIENCE, |page| {
+            Ok(page.record.downloads.get(before).cloned())
+        })?;
+        Ok(self.browser.downloads().join(name))
+    }
+
+    /// Gives the tab this size in CSS pixels, and light or dark colours.
+    pub fn look(&mut self, width: u32, height: u32, dark: bool) -> Result<()> {
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 }),
+        )?;
+        let scheme = if dark { "dark" } else { "light" };
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        self.call(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": features }),
+        )?;
+        Ok(())
+    }
+
+    /// Writes a PNG of the whole page, as far down as it goes.
+    pub fn screenshot(&mut self, path: &Path) -> Result<()> {
+        let metrics = self.call("Page.getLayoutMetrics", json!({}))?;
+        let size = &metrics["cssContentSize"];
+        let clip =
+            json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
+        let shot = self.call(
+            "Page.captureScreenshot",
+            json!({ "format": "png", "captureBeyondViewport": true, "clip": clip }),
+        )?;
+        let data = shot["data"].as_str().context("a screenshot has data")?;
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(
+            path,
+            base64::engine::general_purpose::STANDARD.decode(data)?,
+        )?;
+        Ok(())
+    }
+
+    fn button(&mut self, name: &str) -> Result<Option<Button>> {
+        let document = self.call("DOM.getDocument", json!({ "depth": 0 }))?;
+        let found = self.call(
+            "Accessibility.queryAXTree",
+            json!({
+                "backendNodeId": document["root"]["backendNodeId"],
+                "accessibleName": name,
+                "role": "button",
+            }),
+        )?;
+        let Some(node) = found["nodes"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|node| node["ignored"] != true)
+        else {
+            return Ok(None);
+        };
+        let disabled = node["properties"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .any(|property| property["name"] == "disabled" && property["value"]["value"] == true);
+        Ok(Some(Button {
+            node: node["backendDOMNodeId"].clone(),
+            enabled: !disabled,
+        }))
+    }
+
+    /// Scrolls a node into view; the point to click, or nothing while something covers it.
+    fn reach(&mut self, node: Value) -> Result<Option<(f64, f64)>> {
+        let scrolled = self.call(
+            "DOM.scrollIntoViewIfNeeded",
+            json!({ "backendNodeId": node }),
+        );
+        let resolved = self.call("DOM.resolveNode", json!({ "backendNodeId": node }));
+        // The page may have replaced or hidden it since; the next look finds it again.
+        let (Ok(_), Ok(resolved)) = (scrolled, resolved) else {
+            return Ok(None);
+        };
+        let script = "function () { const r = this.getBoundingClientRect(); \
+                      const x = r.x + r.width / 2, y = r.y + r.height / 2; \
+                      const top = document.elementFromPoint(x, y); \
+                      return top && (this === top || this.contains(top)) ? [x, y] : null; }";
+        let answer = self.call(
+            "Runtime.callFunctionOn",
+            json!({
+                "functionDeclaration": script,
+                "objectId": resolved["object"]["objectId"],
+                "returnByValue": true,
+            }),
+        )?;
+        let point = &answer["result"]["value"];
+        Ok(point[0].as_f64().zip(point[1].as_f64()))
+    }
+}
+
+struct Button {
+    node: Value,
+    enabled: bool,
+}

@@ -1,0 +1,100 @@
+//! What comes from Debian's packages: Chromium with its driver, and wasm-opt.
+
+use super::tool::Tool;
+use crate::shell::{command, find, npm_prefix, output, run};
+use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
+use std::sync::Once;
+
+/// Chromium's executable: `CHROMIUM_PATH`, or one of the usual names.
+pub fn chromium() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("CHROMIUM_PATH") {
+        return Some(path.into());
+    }
+    ["chromium", "chromium-browser", "google-chrome"]
+        .into_iter()
+        .find_map(find)
+}
+
+/// The WebDriver server of that Chromium: `CHROMEDRIVER`, or the usual name.
+pub fn chromedriver() -> Option<PathBuf> {
+    match std::env::var_os("CHROMEDRIVER") {
+        Some(path) => Some(path.into()),
+        None => find("chromedriver"),
+    }
+}
+
+pub(super) fn browser() -> Tool {
+    Tool {
+        name: "Chromium and chromedriver".into(),
+        why: "the tests use the page in a real browser",
+        time: "1 minute",
+        find: Box::new(|| {
+            chromedriver()?;
+            output(command(chromium()?).arg("--version"))
+        }),
+        // Without a font the page in a headless browser has no letters.
+        install: Box::new(|| apt_install(&["chromium", "chromium-driver", "fonts-liberation"])),
+        by_hand:
+            "install Chromium and the chromedriver of the same version (Debian: apt-get install \
+             chromium chromium-driver fonts-liberation), or set CHROMIUM_PATH and CHROMEDRIVER"
+                .into(),
+    }
+}
+
+pub(super) fn wasm_opt() -> Tool {
+    Tool {
+        name: "wasm-opt".into(),
+        why: "shrinks the page's own wasm",
+        time: "half a minute",
+        find: Box::new(|| output(command(find("wasm-opt")?).arg("--version"))),
+        install: Box::new(|| {
+            let debian = apt_install(&["binaryen"]);
+            if debian.is_ok() || find("npm").is_none() {
+                return debian;
+            }
+            println!("  (not from Debian: {:#}; trying npm)", debian.unwrap_err());
+            let prefix = npm_prefix();
+            std::fs::create_dir_all(&prefix)?;
+            run(command("npm")
+                .args(["install", "--no-audit", "--no-fund", "--prefix"])
+                .arg(prefix)
+                .arg("binaryen@132"))
+        }),
+        by_hand: "apt-get install binaryen, or npm install --global binaryen".into(),
+    }
+}
+
+/// Installs Debian packages, asking sudo where the user is not root.
+pub(super) fn apt_install(packages: &[&str]) -> Result<()> {
+    if find("apt-get").is_none() {
+        bail!(
+            "this system has no apt-get, so {} cannot be installed automatically",
+            packages.join(", ")
+        );
+    }
+    // A fresh machine's package list is empty or stale; a failed refresh may still leave a usable one.
+    static REFRESH: Once = Once::new();
+    let mut refreshed = Ok(());
+    REFRESH.call_once(|| refreshed = apt(&["update"]));
+    let installed = apt(&[&["install", "-y", "--no-install-recommends"], packages].concat());
+    match (installed, refreshed) {
+        (Err(error), Err(refresh)) => {
+            Err(error).context(format!("apt-get update had failed before: {refresh:#}"))
+        }
+        (installed, _) => installed,
+    }
+}
+
+fn apt(arguments: &[&str]) -> Result<()> {
+    let root = output(command("id").arg("-u")).as_deref() == Some("0");
+    let mut apt = if root {
+        command("apt-get")
+    } else {
+        let mut sudo = command("sudo");
+        sudo.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+        sudo
+    };
+    apt.args(["-q"]).args(arguments);
+    run(apt.env("DEBIAN_FRONTEND", "noninteractive"))
+}

@@ -1,0 +1,237 @@
+//! Building `dist/`, the deployable site: trunk compiles and bundles; this file gives the build an id,
+//! adds checkpoints and data shards, and reports the sizes a visitor downloads.
+
+use crate::shell::{command, find, output, root, run};
+use anyhow::{Context, Result};
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// The engines' names; each becomes `NAME_loader.js`, `NAME.js` and `NAME_bg.wasm`.
+const ENGINES: [&str; 2] = ["worker_cpu", "worker_gpu"];
+
+/// Builds the site and returns its folder; the tools must be there ([`crate::setup`]).
+pub fn build() -> Result<PathBuf> {
+    let started = Instant::now();
+    let dist = dist();
+    let id = build_id()?;
+    println!("Building the site, build {id} (about 12 minutes the first time, then seconds)");
+    // trunk builds offline, so the crates must be here first.
+    run(command("cargo").args(["fetch", "--target", "wasm32-unknown-unknown"]))?;
+    let trunk = find("trunk").context("trunk is not installed")?;
+    run(command(trunk)
+        .arg("build")
+        .env("GEMST_BUILD_ID", &id)
+        // trunk reads this variable as true or false and refuses the customary 1.
+        .env_remove("NO_COLOR"))?;
+    for engine in ENGINES {
+        write_loader(&dist, engine, &id)?;
+    }
+    add_folder(&root().join("web/model"), &dist.join("model"))?;
+    add_folder(&root().join("data"), &dist.join("data"))?;
+    report(&dist)?;
+    println!(
+        "{} is ready, {:.0} s; any static host serves it, from any path",
+        dist.display(),
+        started.elapsed().as_secs_f64()
+    );
+    Ok(dist)
+}
+
+/// Where the site is built.
+pub fn dist() -> PathBuf {
+    root().join("dist")
+}
+
+/// Names this build: the commit and a hash of what the site is made from. The same sources give the same
+/// id, so an unchanged page is not compiled again.
+fn build_id() -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    for source in ["Cargo.lock", "Cargo.toml", "index.html", "src", "web"] {
+        hash_tree(&root().join(source), &mut hasher)?;
+    }
+    let sources = hasher.finish() as u32;
+    let commit = output(command("git").args(["rev-parse", "--short=8", "HEAD"]));
+    Ok(match commit {
+        Some(commit) => format!("{commit}-{sources:08x}"),
+        None => format!("{sources:08x}"),
+    })
+}
+
+fn hash_tree(path: &Path, hasher: &mut DefaultHasher) -> Result<()> {
+    if path.is_dir() {
+        let mut entries: Vec<PathBuf> = fs::read_dir(path)?
+            .map(|entry| Ok(entry?.path()))
+            .collect::<Result<_>>()?;
+        entries.sort();
+        for entry in entries {
+            hash_tree(&entry, hasher)?;
+        }
+    } else if path.is_file() {
+        path.strip_prefix(root())?.hash(hasher);
+        fs::read(path)
+            .with_context(|| format!("reading {}", path.display()))?
+            .hash(hasher);
+    }
+    Ok(())
+}
+
+/// Workers' files carry no hash in their names; the build id behind each address keeps a browser's
+/// cache from mixing two builds.
+fn write_loader(dist: &Path, engine: &str, id: &str) -> Result<()> {
+    let loader = format!(
+        "import init from './{engine}.js?v={id}';\n\
+         await init({{ module_or_path: new URL('./{engine}_bg.wasm?v={id}', import.meta.url) }});\n"
+    );
+    let path = dist.join(format!("{engine}_loader.js"));
+    if !path.is_file() {
+        anyhow::bail!(
+            "trunk made no {}: does index.html link {engine}?",
+            path.display()
+        );
+    }
+    fs::write(path, loader).context("writing the worker's loader")
+}
+
+/// Copies a folder into the site, if it exists. Data shards are large: a hard link where one is possible.
+fn add_folder(from: &Path, to: &Path) -> Result<()> {
+    if !from.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?.path();
+        let target = to.join(entry.file_name().context("an entry has a name")?);
+        if entry.is_dir() {
+            add_folder(&entry, &target)?;
+        } else {
+            if target.exists() {
+                fs::remove_file(&target)?;
+            }
+            fs::hard_link(&entry, &target)
+                .or_else(|_| fs::copy(&entry, &target).map(|_| ()))
+                .with_context(|| format!("copying {}", entry.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// A file a visitor downloads.
+#[derive(Debug, Clone)]
+pub struct Download {
+    /// Name in `dist/`.
+    pub name: String,
+    /// Bytes.
+    pub raw: u64,
+    /// Bytes as a host with brotli sends them.
+    pub brotli: u64,
+}
+
+/// The programs in `dist/`, wasm and JavaScript, with their sizes.
+pub fn downloads(dist: &Path) -> Result<Vec<Download>> {
+    let mut names: Vec<PathBuf> = fs::read_dir(dist)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    names.retain(|path| {
+        path.extension()
+            .is_some_and(|end| end == "wasm" || end == "js")
+    });
+    names.sort();
+    // The engines are megabytes, and brotli's best level is slow: a thread for each file.
+    let threads: Vec<_> = names
+        .into_iter()
+        .map(|path| std::thread::spawn(move || measure(&path)))
+        .collect();
+    threads
+        .into_iter()
+        .map(|thread| thread.join().expect("measuring does not panic"))
+        .collect()
+}
+
+fn measure(path: &Path) -> Result<Download> {
+    let bytes = fs::read(path)?;
+    let mut compressed = Vec::new();
+    let parameters = brotli::enc::BrotliEncoderParams {
+        quality: 9,
+        lgwin: 24,
+        size_hint: bytes.len(),
+        ..Default::default()
+    };
+    brotli::BrotliCompress(&mut bytes.as_slice(), &mut compressed, &parameters)?;
+    Ok(Download {
+        name: path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+        raw: bytes.len() as u64,
+        brotli: compressed.len() as u64,
+    })
+}
+
+fn report(dist: &Path) -> Result<()> {
+    println!("{:<34} {:>12} {:>12}", "size in bytes", "raw", "brotli (9)");
+    for Download { name, raw, brotli } in downloads(dist)? {
+        println!("{name:<34} {raw:>12} {brotli:>12}");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_build_id_follows_the_sources() {
+        let folder = tempfile::tempdir_in(root().join("target")).unwrap();
+        let id = |text: &str| {
+            fs::write(folder.path().join("a"), text).unwrap();
+            let mut hasher = DefaultHasher::new();
+            hash_tree(folder.path(), &mut hasher).unwrap();
+            hasher.finish()
+        };
+        assert_eq!(id("one"), id("one"));
+        assert_ne!(id("one"), id("two"));
+        assert_eq!(build_id().unwrap(), build_id().unwrap());
+    }
+
+    #[test]
+    fn the_loader_names_the_build_and_needs_trunks() {
+        let dist = tempfile::tempdir().unwrap();
+        assert!(write_loader(dist.path(), "worker_cpu", "7").is_err());
+        fs::write(dist.path().join("worker_cpu_loader.js"), "x").unwrap();
+        write_loader(dist.path(), "worker_cpu", "7").unwrap();
+        let loader = fs::read_to_string(dist.path().join("worker_cpu_loader.js")).unwrap();
+        assert!(
+            loader.contains("worker_cpu.js?v=7") && loader.contains("worker_cpu_bg.wasm?v=7"),
+            "{loader}"
+        );
+    }
+
+    #[test]
+    fn folders_are_added_whole_and_again() {
+        let from = tempfile::tempdir().unwrap();
+        let to = tempfile::tempdir().unwrap();
+        fs::create_dir(from.path().join("cifar10")).unwrap();
+        fs::write(from.path().join("cifar10/0.bin"), "pixels").unwrap();
+        for _ in 0..2 {
+            add_folder(from.path(), to.path()).unwrap();
+        }
+        assert_eq!(
+            fs::read_to_string(to.path().join("cifar10/0.bin")).unwrap(),
+            "pixels"
+        );
+    }
+
+    #[test]
+    fn sizes_are_measured_raw_and_compressed() {
+        let dist = tempfile::tempdir().unwrap();
+        fs::write(dist.path().join("a.wasm"), vec![7; 100_000]).unwrap();
+        fs::write(dist.path().join("note.txt"), "not a program").unwrap();
+        let downloads = downloads(dist.path()).unwrap();
+        assert_eq!(downloads.len(), 1);
+        assert_eq!(downloads[0].raw, 100_000);
+        assert!(downloads[0].brotli < 1000);
+    }
+}

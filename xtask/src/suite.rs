@@ -1,0 +1,235 @@
+//! `cargo xtask test`: every check, one after the other; a failed one does not stop the rest.
+
+mod cifar;
+mod tally;
+
+use crate::setup::{self, Purpose};
+use crate::shell::{command, find, root, run, target_dir};
+use crate::site;
+use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use tally::Tally;
+
+/// A group of checks that can be asked for alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Formatting, lints, native tests, documentation.
+    Native,
+    /// Wasm tests in a headless browser.
+    Web,
+    /// The built page, used in a headless browser.
+    Page,
+}
+
+impl Group {
+    /// Every group, in the order they run.
+    pub const ALL: [Group; 3] = [Group::Native, Group::Web, Group::Page];
+
+    /// The group of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "native" => Some(Self::Native),
+            "web" => Some(Self::Web),
+            "page" => Some(Self::Page),
+            _ => None,
+        }
+    }
+}
+
+type Check = fn(&mut Run) -> Result<()>;
+
+/// Name, usual minutes from cold on two cores, and what to do.
+const CHECKS: [(Group, &str, u32, Check); 8] = [
+    (Group::Native, "format", 1, format),
+    (Group::Native, "lint", 6, lint),
+    (Group::Native, "features", 1, features),
+    (Group::Native, "native tests", 12, native),
+    (Group::Native, "documentation", 1, documentation),
+    (Group::Web, "wasm tests in Chromium", 12, web),
+    (Group::Page, "build dist/", 8, build),
+    (Group::Page, "page tests in Chromium", 10, page),
+];
+
+/// What the checks share.
+struct Run {
+    /// Folder of the real CIFAR images, if there is one.
+    cifar: Option<PathBuf>,
+    tally: Tally,
+}
+
+/// Sets up the tools and runs these groups; fails if any check failed.
+pub fn run_groups(groups: &[Group]) -> Result<()> {
+    let checks: Vec<_> = CHECKS
+        .iter()
+        .filter(|(group, ..)| groups.contains(group))
+        .collect();
+    println!("This runs:");
+    for (_, name, minutes, _) in &checks {
+        println!("  {name} (up to {minutes} min the first time)");
+    }
+    setup::ensure(&purposes(groups))?;
+    let mut run = Run {
+        cifar: cifar::provide(),
+        tally: Tally::default(),
+    };
+    let mut outcomes = Vec::new();
+    for (_, name, _, check) in checks {
+        println!("\n=== {name}");
+        let started = Instant::now();
+        let result = check(&mut run);
+        if let Err(error) = &result {
+            println!("{name} FAILED: {error:#}");
+        }
+        outcomes.push((*name, result.is_ok(), started.elapsed()));
+    }
+    close(&outcomes, &run.tally)
+}
+
+fn purposes(groups: &[Group]) -> Vec<Purpose> {
+    let mut purposes = Vec::new();
+    for group in groups {
+        purposes.extend(match group {
+            Group::Native => [Purpose::NativeTest, Purpose::BrowserTest],
+            Group::Web => [Purpose::BrowserTest, Purpose::BrowserTest],
+            Group::Page => [Purpose::Build, Purpose::BrowserTest],
+        });
+    }
+    purposes
+}
+
+/// The closing table; the plain last line is for programs that read logs.
+fn close(outcomes: &[(&str, bool, Duration)], tally: &Tally) -> Result<()> {
+    println!("\n=== summary");
+    for (name, passed, time) in outcomes {
+        let word = if *passed { "ok" } else { "FAILED" };
+        println!("{name:<26} {word:<7} {:>6.0} s", time.as_secs_f64());
+    }
+    let failed: Vec<&str> = outcomes
+        .iter()
+        .filter(|outcome| !outcome.1)
+        .map(|outcome| outcome.0)
+        .collect();
+    println!("{tally}");
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+fn format(_: &mut Run) -> Result<()> {
+    run(command("cargo").args(["fmt", "--all", "--check"]))
+}
+
+/// Native code, then what only a browser compiles. Packages one by one: together, cargo would unify
+/// their features and compile burn a second time.
+fn lint(_: &mut Run) -> Result<()> {
+    let clippy = |arguments: &[&str]| {
+        run(command("cargo")
+            .arg("clippy")
+            .args(arguments)
+            .args(["--", "-D", "warnings"]))
+    };
+    clippy(&["-p", "gemst", "--all-targets"])?;
+    clippy(&["-p", "xtask", "--all-targets", "--features", "page-tests"])?;
+    let wasm = ["--target", "wasm32-unknown-unknown"];
+    let page = ["-p", "gemst", "--no-default-features", "--lib", "--bins"];
+    clippy(&[&wasm[..], &page, &["--features", "ui,cpu,gpu"]].concat())?;
+    clippy(&[&wasm[..], &["-p", "browser-tests", "--tests"]].concat())
+}
+
+/// burn's autotune silently picks kernels that browsers reject (`loss` became NaN): it must stay off.
+fn features(_: &mut Run) -> Result<()> {
+    let mut tree = command("cargo");
+    tree.args([
+        "tree",
+        "-p",
+        "gemst",
+        "--target",
+        "wasm32-unknown-unknown",
+        "--edges",
+        "features",
+        "--no-default-features",
+        "--features",
+        "cpu,gpu,fusion",
+    ]);
+    let tree = crate::shell::output(&mut tree).context("`cargo tree` failed")?;
+    if tree.contains("feature \"autotune\"") {
+        bail!(
+            "a dependency turns burn's autotune on for wasm; use default-features = false everywhere"
+        );
+    }
+    println!("autotune is off");
+    Ok(())
+}
+
+fn native(run: &mut Run) -> Result<()> {
+    let gemst = run.tested(&["-p", "gemst"]);
+    let xtask = run.tested(&["-p", "xtask"]);
+    gemst.and(xtask)
+}
+
+fn documentation(_: &mut Run) -> Result<()> {
+    for package in ["gemst", "xtask"] {
+        run(command("cargo")
+            .args(["doc", "--no-deps", "--lib", "-p", package])
+            .env("RUSTDOCFLAGS", "-D warnings"))?;
+    }
+    Ok(())
+}
+
+fn web(run: &mut Run) -> Result<()> {
+    let driver = setup::chromedriver().context("chromedriver is not installed")?;
+    let mut pack = command(find("wasm-pack").context("wasm-pack is not installed")?);
+    pack.args(["test", "--headless", "--chrome", "--chromedriver"])
+        .arg(driver)
+        // The profile of the site's engines, so that burn is compiled once for both.
+        .args(["--mode", "no-install", "tests/browser", "--profile", "web"])
+        .env(
+            "WASM_BINDGEN_TEST_WEBDRIVER_JSON",
+            root().join("webdriver.json"),
+        )
+        // SwiftShader compiles every kernel on a processor; the defaults are 20 s and 5 s.
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "1200")
+        .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "60");
+    run.tally.watch("wasm", &mut pack)
+}
+
+fn build(_: &mut Run) -> Result<()> {
+    site::build().map(|_| ())
+}
+
+fn page(run: &mut Run) -> Result<()> {
+    if !site::dist().join("index.html").is_file() {
+        bail!("there is no dist/ to test");
+    }
+    // Some tests serve shards that the native program makes.
+    crate::shell::run(command("cargo").args(["build", "-p", "gemst", "--bin", "train"]))?;
+    // One browser at a time: two would only take each other's processor.
+    run.tested(&[
+        "-p",
+        "xtask",
+        "--features",
+        "page-tests",
+        "--test",
+        "page",
+        "--",
+        "--test-threads=1",
+        "--nocapture",
+    ])
+}
+
+impl Run {
+    fn tested(&mut self, arguments: &[&str]) -> Result<()> {
+        let mut cargo = command("cargo");
+        cargo
+            .arg("test")
+            .args(arguments)
+            .env("GEMST_TRAIN", target_dir().join("debug/train"));
+        if let Some(cifar) = &self.cifar {
+            cargo.env("GEMST_CIFAR", cifar);
+        }
+        let name = arguments[1];
+        self.tally.watch(name, &mut cargo)
+    }
+}
