@@ -10,6 +10,8 @@
 //!
 //! Cargo features: `cpu` and `gpu` are the two engines, `cli` the native command line, `ui` the page.
 
+#[cfg(all(feature = "cli", feature = "engine", not(target_family = "wasm")))]
+pub mod cli;
 pub mod config;
 pub mod data;
 pub mod energy;
@@ -23,5 +25,5 @@ pub mod report;
 pub mod train;
 #[cfg(feature = "ui")]
 pub mod ui;
-#[cfg(feature = "engine")]
+#[cfg(all(feature = "engine", target_family = "wasm"))]
 pub mod worker;

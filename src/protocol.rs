@@ -55,7 +55,7 @@ pub enum Command {
     },
     /// Stop after the step under way.
     Pause,
-    /// Fresh weights from the seed, or the checkpoint last opened; step 0.
+    /// Fresh weights from the seed, step 0. Answered by [`Event::Ready`].
     Reset,
     /// Evaluate both networks on up to `images` held-out images.
     Evaluate {

@@ -1,1 +1,13 @@
-//! train
+//! Training: one [`Session`] per network, the same natively and in the page's worker.
+
+pub mod checkpoint;
+pub mod eval;
+pub mod loss;
+pub mod optim;
+pub mod params;
+pub mod schedule;
+pub mod session;
+
+pub use checkpoint::{Checkpoint, CheckpointError, Member, Precision};
+pub use eval::Tally;
+pub use session::{RestoreError, Session, StepNumbers, StepStats};

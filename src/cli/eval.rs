@@ -1,0 +1,194 @@
+//! `train eval`, `train energy`, `train bench`.
+
+use super::source::{Source, read_member};
+use super::{DeviceName, Failure};
+use crate::config::{DatasetKind, dense_twin, preset};
+use crate::data::{ImageSet, Split, batch::eval_batch, synthetic};
+use crate::energy::{Assumptions, Comparison, census, compare};
+use crate::train::{Session, Tally};
+use clap::Args;
+use futures_lite::future::block_on;
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Images per forward.
+const BATCH: usize = 100;
+
+/// Arguments of `train eval`.
+#[derive(Args)]
+pub struct Eval {
+    /// Checkpoint file.
+    #[arg(long)]
+    checkpoint: PathBuf,
+    /// Which network of a file with several (spiking, dense); the first one if not said.
+    #[arg(long)]
+    role: Option<String>,
+    #[command(flatten)]
+    source: Source,
+    /// Part of the data set.
+    #[arg(long, value_enum, default_value_t = Part::Test)]
+    split: Part,
+    /// Evaluate only the first N images.
+    #[arg(long)]
+    limit: Option<usize>,
+    /// Device.
+    #[arg(long, value_enum, default_value_t = DeviceName::Cpu)]
+    device: DeviceName,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A part of a data set on the command line.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Part {
+    /// The official training part.
+    Train,
+    /// The official test part.
+    Test,
+}
+
+impl Eval {
+    pub fn run(self) -> Result<(), Failure> {
+        let session = Session::restore(&read_member(&self.checkpoint, self.role.as_deref())?, &self.device.open()?)?;
+        let set = load(&self.source, self.split, self.limit)?;
+        let tally = tally(&session, &set)?;
+        let comparison = comparison(&session, &tally);
+        let energy_pj = comparison.as_ref().map_or_else(
+            || crate::energy::dense_pj(&census(&session.config().model), &Assumptions::default()),
+            |comparison| comparison.spiking_pj,
+        );
+        let (accuracy, rate) = (tally.accuracy(), tally.spikes.firing_rate());
+        if self.json {
+            println!("{}", json!({
+                "accuracy": accuracy, "images": tally.images, "firing_rate": rate,
+                "energy_pj": energy_pj, "params": session.params(), "loss": tally.mean_loss(),
+            }));
+        } else {
+            println!("images       {}", tally.images);
+            println!("accuracy     {:.2} %", 100.0 * accuracy);
+            println!("loss         {:.4}", tally.mean_loss());
+            println!("firing rate  {:.2} % per step", 100.0 * rate);
+            println!("energy       {:.4} µJ per image (compute only, 45 nm, modelled)", energy_pj / 1e6);
+            println!("parameters   {}", session.params());
+        }
+        Ok(())
+    }
+}
+
+/// Arguments of `train energy`.
+#[derive(Args)]
+pub struct Energy {
+    #[command(flatten)]
+    eval: Eval,
+}
+
+impl Energy {
+    pub fn run(self) -> Result<(), Failure> {
+        let eval = self.eval;
+        let session = Session::restore(&read_member(&eval.checkpoint, eval.role.as_deref())?, &eval.device.open()?)?;
+        let set = load(&eval.source, eval.split, eval.limit)?;
+        let tally = tally(&session, &set)?;
+        let comparison = comparison(&session, &tally).ok_or("a dense network has no spikes to account for: give a spiking checkpoint")?;
+        println!("{}", serde_json::to_string_pretty(&comparison)?);
+        Ok(())
+    }
+}
+
+/// Arguments of `train bench`.
+#[derive(Args)]
+pub struct Bench {
+    /// Spiking presets to time, each against its dense twin.
+    #[arg(long, default_values_t = ["tiny".to_owned(), "tiny-exp".to_owned(), "small".to_owned()])]
+    preset: Vec<String>,
+    /// Images per step.
+    #[arg(long, default_value_t = 16)]
+    batch: usize,
+    /// Timed steps after two of warm-up.
+    #[arg(long, default_value_t = 5)]
+    steps: u32,
+    /// Device.
+    #[arg(long, value_enum, default_value_t = DeviceName::Cpu)]
+    device: DeviceName,
+    /// Print one JSON object per line.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Bench {
+    pub fn run(self) -> Result<(), Failure> {
+        let device = self.device.open()?;
+        for name in &self.preset {
+            let spiking = self.time(name, &device)?;
+            let dense = self.time(dense_twin(name), &device)?;
+            let (step, image) = (spiking.0 / dense.0, spiking.1 / dense.1);
+            if self.json {
+                println!("{}", json!({
+                    "preset": name, "batch": self.batch,
+                    "step_ms": spiking.0, "image_ms": spiking.1,
+                    "dense_step_ms": dense.0, "dense_image_ms": dense.1,
+                    "step_ratio": step, "image_ratio": image,
+                }));
+            } else {
+                println!("{name:10} step {:8.2} ms, dense {:8.2} ms, ratio {step:.2}; image {:7.3} ms, dense {:7.3} ms, ratio {image:.2}", spiking.0, dense.0, spiking.1, dense.1);
+            }
+        }
+        Ok(())
+    }
+
+    /// Milliseconds of a training step and of one image.
+    fn time(&self, name: &str, device: &burn::tensor::Device) -> Result<(f64, f64), Failure> {
+        let config = preset(name, DatasetKind::Synthetic).ok_or_else(|| format!("there is no preset {name}"))?;
+        let mut session = Session::new(config, device)?;
+        let set = synthetic::generate(0, self.batch, 1);
+        let batch = eval_batch(&set.train, 0..self.batch);
+        let one = eval_batch(&set.held_out, 0..1);
+        let time = |count: u32, mut work: Box<dyn FnMut() -> Result<(), Failure> + '_>| -> Result<f64, Failure> {
+            for _ in 0..2 {
+                work()?;
+            }
+            let start = Instant::now();
+            for _ in 0..count {
+                work()?;
+            }
+            Ok(start.elapsed().as_secs_f64() * 1000.0 / f64::from(count))
+        };
+        let image = {
+            let session = &session;
+            time(self.steps * 4, Box::new(move || Ok(block_on(session.infer(&one)).map(drop)?)))?
+        };
+        let step = time(self.steps, Box::new(|| Ok(block_on(session.step(&batch).read()).map(drop)?)))?;
+        Ok((step, image))
+    }
+}
+
+fn load(source: &Source, part: Part, limit: Option<usize>) -> Result<ImageSet, Failure> {
+    let split = match part {
+        Part::Train => Split::Train,
+        Part::Test => Split::Test,
+    };
+    let (set, _) = source.load(split)?;
+    Ok(match limit {
+        Some(limit) => set.take(limit),
+        None => set,
+    })
+}
+
+fn tally(session: &Session, set: &ImageSet) -> Result<Tally, Failure> {
+    let mut tally = Tally::default();
+    for from in (0..set.len()).step_by(BATCH) {
+        block_on(tally.add(session, set, from..(from + BATCH).min(set.len())))?;
+    }
+    Ok(tally)
+}
+
+/// The account against the dense twin of the checkpoint's preset; `None` for a dense network.
+fn comparison(session: &Session, tally: &Tally) -> Option<Comparison> {
+    if tally.spikes.layers.is_empty() {
+        return None;
+    }
+    let config = session.config();
+    let dense = preset(dense_twin(&config.preset), config.data.dataset)?;
+    Some(compare(&census(&config.model), &tally.spikes.activity(), &census(&dense.model), &Assumptions::default()))
+}

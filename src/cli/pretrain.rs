@@ -1,0 +1,272 @@
+//! `train pretrain`: the page's session on a native device, with resume.
+
+use super::source::{Source, read_member, write_whole};
+use super::{DeviceName, Failure};
+use crate::config::{Augment, RunConfig, preset};
+use crate::data::{Batch, ImageSet, Sampler, Split, batch::train_batch};
+use crate::train::{Checkpoint, Member, Precision, Session, Tally};
+use clap::Args;
+use futures_lite::future::block_on;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Instant;
+
+/// Training images set aside for validation: always the last ones, so that a run never sees them.
+const VALIDATION: usize = 5000;
+/// Images per forward of an evaluation.
+const EVAL_BATCH: usize = 250;
+/// Steps between readings of the loss: each waits for the device.
+const READ_EVERY: u64 = 10;
+
+/// Arguments of `train pretrain`.
+#[derive(Args)]
+pub struct Pretrain {
+    #[command(flatten)]
+    source: Source,
+    /// Preset to train.
+    #[arg(long, default_value = "small")]
+    preset: String,
+    /// Folder for last.safetensors (resume), best.safetensors (by validation), model.safetensors (f16, to ship) and
+    /// log.jsonl.
+    #[arg(long)]
+    out: PathBuf,
+    /// Start from the weights of this checkpoint; a head of another size is drawn anew.
+    #[arg(long)]
+    from: Option<PathBuf>,
+    /// Passes over the training images.
+    #[arg(long, default_value_t = 10)]
+    epochs: u64,
+    /// Use only the first N training images.
+    #[arg(long)]
+    limit: Option<usize>,
+    /// Images per step.
+    #[arg(long, default_value_t = 64)]
+    batch: usize,
+    /// Peak learning rate.
+    #[arg(long, default_value_t = 2e-3)]
+    lr: f64,
+    /// Share of the steps spent warming up.
+    #[arg(long, default_value_t = 0.05)]
+    warmup: f64,
+    /// Decoupled weight decay.
+    #[arg(long, default_value_t = 0.05)]
+    weight_decay: f64,
+    /// Label smoothing.
+    #[arg(long, default_value_t = 0.1)]
+    smoothing: f64,
+    /// Mixup alpha; 0 for none.
+    #[arg(long, default_value_t = 0.0)]
+    mixup: f64,
+    /// Strength of RandAugment in 0..=1.
+    #[arg(long, default_value_t = 0.0)]
+    rand_augment: f32,
+    /// Probability of erasing a rectangle.
+    #[arg(long, default_value_t = 0.0)]
+    erase: f32,
+    /// Weight of the mean firing rate in the loss.
+    #[arg(long, default_value_t = 0.0)]
+    spike_penalty: f64,
+    /// Seed of weights, order and augmentation.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Device.
+    #[arg(long, value_enum, default_value_t = DeviceName::Cpu)]
+    device: DeviceName,
+    /// Stop after this many steps (the schedule stays as it is); run again to go on.
+    #[arg(long)]
+    stop_after: Option<u64>,
+}
+
+impl Pretrain {
+    pub fn run(self) -> Result<(), Failure> {
+        let device = self.device.open()?;
+        let (mut train, _) = self.source.load(Split::Train)?;
+        if train.len() <= VALIDATION {
+            return Err(format!("{} training images are too few: {VALIDATION} are held back for validation", train.len()).into());
+        }
+        let validation = train.split_off(train.len() - VALIDATION);
+        if let Some(limit) = self.limit {
+            train = train.take(limit);
+        }
+        std::fs::create_dir_all(&self.out)?;
+        let config = self.config(train.len() as u64)?;
+        let mut run = self.begin(config, &device)?;
+        let total = run.session.config().train.total_steps;
+        let until = self.stop_after.map_or(total, |steps| (run.session.steps_made() + steps).min(total));
+        let per_epoch = (train.len() as u64).div_ceil(run.session.config().train.batch as u64);
+        let batches = prefetch(train, run.session.config().clone(), run.session.steps_made()..until);
+        let bar = ProgressBar::new(total).with_style(ProgressStyle::with_template(
+            "{bar:24} {pos}/{len} {per_sec} eta {eta} {msg}",
+        )?);
+        bar.set_position(run.session.steps_made());
+        let mut seen = (Instant::now(), 0usize);
+        while let Ok(batch) = batches.recv() {
+            let stats = run.session.step(&batch);
+            seen.1 += batch.size;
+            bar.set_position(stats.step);
+            if stats.step % READ_EVERY == 0 {
+                let numbers = block_on(stats.read())?;
+                if !numbers.loss.is_finite() {
+                    return Err(format!("the loss is {} at step {}: lower --lr; {} holds the last good state", numbers.loss, stats.step, self.out.display()).into());
+                }
+                let rate = block_on(stats.firing_rate())?;
+                let images_per_second = seen.1 as f64 / seen.0.elapsed().as_secs_f64();
+                bar.set_message(format!(
+                    "loss {:.3} accuracy {:.1} % spikes {} {images_per_second:.0} images/s",
+                    numbers.loss,
+                    100.0 * numbers.accuracy,
+                    rate.map_or("-".into(), |rate| format!("{:.1} %", 100.0 * rate)),
+                ));
+                run.log(&json!({
+                    "step": stats.step, "lr": stats.lr, "loss": numbers.loss, "accuracy": numbers.accuracy,
+                    "firing_rate": rate, "images_per_second": images_per_second,
+                }))?;
+            }
+            if stats.step % per_epoch == 0 || stats.step == total || stats.step == until {
+                run.checkpoint(&validation, stats.step % per_epoch == 0 || stats.step == total)?;
+                seen = (Instant::now(), 0);
+            }
+        }
+        bar.finish();
+        if run.session.steps_made() >= total {
+            run.ship()?;
+        }
+        Ok(())
+    }
+
+    fn config(&self, images: u64) -> Result<RunConfig, Failure> {
+        let mut config = preset(&self.preset, self.source.kind()).ok_or_else(|| {
+            let names: Vec<&str> = crate::config::PRESETS.iter().map(|preset| preset.name).collect();
+            format!("there is no preset {}: choose one of {}", self.preset, names.join(", "))
+        })?;
+        config.seed = self.seed;
+        let train = &mut config.train;
+        train.batch = self.batch;
+        train.lr = self.lr;
+        train.total_steps = images.div_ceil(self.batch as u64) * self.epochs;
+        train.warmup_steps = (self.warmup * train.total_steps as f64) as u64;
+        train.weight_decay = self.weight_decay;
+        train.label_smoothing = self.smoothing;
+        train.mixup = self.mixup;
+        train.spike_penalty = self.spike_penalty;
+        train.augment = Augment {
+            rand_augment: self.rand_augment,
+            erase: self.erase,
+            ..train.augment
+        };
+        config.validate()?;
+        Ok(config)
+    }
+
+    fn begin(&self, config: RunConfig, device: &burn::tensor::Device) -> Result<Run, Failure> {
+        let last = self.out.join("last.safetensors");
+        let session = if last.exists() {
+            let member = read_member(&last, None)?;
+            if member.config != config {
+                return Err(format!("{} belongs to another run: use its arguments, or another --out", last.display()).into());
+            }
+            println!("resuming at step {}", member.step);
+            Session::restore(&member, device)?
+        } else {
+            let session = Session::new(config, device)?;
+            match &self.from {
+                None => session,
+                Some(from) => session.with_weights(&read_member(from, None)?)?,
+            }
+        };
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.out.join("log.jsonl"))?;
+        let best = best_so_far(&self.out.join("log.jsonl"))?;
+        Ok(Run { session, out: self.out.clone(), log, best })
+    }
+}
+
+struct Run {
+    session: Session,
+    out: PathBuf,
+    log: std::fs::File,
+    best: f64,
+}
+
+impl Run {
+    fn log(&mut self, line: &serde_json::Value) -> std::io::Result<()> {
+        writeln!(self.log, "{line}")
+    }
+
+    fn checkpoint(&mut self, validation: &ImageSet, evaluate: bool) -> Result<(), Failure> {
+        let member = block_on(self.session.save("spiking"))?;
+        let whole = Checkpoint { members: vec![role(member)] };
+        write_whole(&self.out.join("last.safetensors"), &whole.to_bytes(Precision::F32))?;
+        if !evaluate {
+            return Ok(());
+        }
+        let mut tally = Tally::default();
+        for from in (0..validation.len()).step_by(EVAL_BATCH) {
+            block_on(tally.add(&self.session, validation, from..(from + EVAL_BATCH).min(validation.len())))?;
+        }
+        let accuracy = tally.accuracy();
+        self.log(&json!({
+            "step": self.session.steps_made(), "validation_accuracy": accuracy,
+            "validation_loss": tally.mean_loss(), "validation_firing_rate": tally.spikes.firing_rate(),
+        }))?;
+        println!(
+            "step {}: validation accuracy {:.2} %, firing rate {:.2} %",
+            self.session.steps_made(),
+            100.0 * accuracy,
+            100.0 * tally.spikes.firing_rate()
+        );
+        if accuracy > self.best {
+            self.best = accuracy;
+            write_whole(&self.out.join("best.safetensors"), &whole.to_bytes(Precision::F32))?;
+        }
+        Ok(())
+    }
+
+    /// The best state as a small file without optimiser state.
+    fn ship(&self) -> Result<(), Failure> {
+        let mut member = read_member(&self.out.join("best.safetensors"), None)?;
+        member.moments = None;
+        let bytes = Checkpoint { members: vec![member] }.to_bytes(Precision::F16);
+        let path = self.out.join("model.safetensors");
+        write_whole(&path, &bytes)?;
+        println!("{}: {} bytes", path.display(), bytes.len());
+        Ok(())
+    }
+}
+
+/// The role follows from the network's kind.
+fn role(mut member: Member) -> Member {
+    if matches!(member.config.model, crate::config::ModelConfig::DenseVit(_)) {
+        member.role = "dense".into();
+    }
+    member
+}
+
+/// Best validation accuracy in a log, for a run that goes on.
+fn best_so_far(log: &Path) -> Result<f64, Failure> {
+    let lines = std::fs::read_to_string(log)?;
+    let accuracies = lines.lines().filter_map(|line| {
+        serde_json::from_str::<serde_json::Value>(line).ok()?.get("validation_accuracy")?.as_f64()
+    });
+    Ok(accuracies.fold(f64::NEG_INFINITY, f64::max))
+}
+
+/// Batches made by a thread of their own, a few ahead of the device.
+fn prefetch(set: ImageSet, config: RunConfig, steps: std::ops::Range<u64>) -> Receiver<Batch> {
+    let (sender, receiver) = sync_channel(4);
+    let set = Arc::new(set);
+    std::thread::spawn(move || {
+        let sampler = Sampler { seed: config.seed, len: set.len(), batch: config.train.batch };
+        for step in steps {
+            let indices = sampler.indices(step);
+            let batch = train_batch(&set, &indices, &config.train.augment, config.train.mixup, config.seed, step);
+            if sender.send(batch).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}

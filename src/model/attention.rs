@@ -1,0 +1,213 @@
+//! Windowed spiking self-attention, all formulas of [`AttentionKind`].
+//!
+//! - *Card* (design card): `softmax(q kᵀ / √d) v`, zero where a window holds no spike of q or k.
+//! - *GW-SSA* (our reconstruction of the paper's abstract: multi-scale token groups, no multiplication by
+//!   a softmax): heads split into groups with their own window side, `(q kᵀ) v` or `q (kᵀ v)`, whichever
+//!   has fewer operations, times a power of two. Closest published formula: Spikformer's SSA
+//!   (arXiv:2209.15425), `LIF((q kᵀ) v · 0.125)`.
+//! - *Identity* and *FrozenQk*: the controls a referee asks for.
+//!
+//! `R` rows (time × batch), `N` tokens, `C` channels, `W` tokens of a window, `d = C/h`.
+
+use super::init::Init;
+use super::layer::SpikeLinear;
+use super::neuron::Neuron;
+use super::trace::{Code, FanOut, Meeting, Pair, Site, Trace};
+use super::window::Windows;
+use crate::config::{AttentionConfig, AttentionKind, NormKind};
+use crate::energy::{AttentionOrder, attention_order};
+use burn::module::Module;
+use burn::tensor::{Tensor, activation::softmax};
+
+/// Shape of one attention layer.
+#[derive(Debug, Clone)]
+pub struct AttentionShape {
+    /// C.
+    pub dim: usize,
+    /// h.
+    pub heads: usize,
+    /// Side of the token grid.
+    pub side: usize,
+    /// Channel groups.
+    pub groups: usize,
+    /// Whether this block's windows are shifted.
+    pub shifted: bool,
+    /// Block index, for names in the trace.
+    pub block: usize,
+}
+
+/// q, k, v projections with their neurons, and the product.
+#[derive(Module, Debug)]
+pub struct Attention {
+    /// `C -> 3C`; only `v` for the identity control, only `q, k` (frozen) beside `v` for the frozen one.
+    qkv: SpikeLinear,
+    v: Option<SpikeLinear>,
+    neuron: Neuron,
+    #[module(skip)]
+    config: AttentionConfig,
+    #[module(skip)]
+    shape: AttentionShape,
+}
+
+impl Attention {
+    /// Projections in `shape.groups` channel groups, spiking through `neuron`.
+    pub fn new(
+        config: &AttentionConfig,
+        shape: AttentionShape,
+        neuron: Neuron,
+        norm: NormKind,
+        init: &mut Init,
+    ) -> Self {
+        let (dim, groups) = (shape.dim, shape.groups);
+        let (qkv, v) = match config.kind {
+            AttentionKind::Identity => (SpikeLinear::new(dim, dim, groups, norm, init), None),
+            AttentionKind::FrozenQk => (
+                SpikeLinear::new(dim, 2 * dim, groups, norm, init).freeze(),
+                Some(SpikeLinear::new(dim, dim, groups, norm, init)),
+            ),
+            _ => (SpikeLinear::new(dim, 3 * dim, groups, norm, init), None),
+        };
+        Self { qkv, v, neuron, config: config.clone(), shape }
+    }
+
+    /// Random q and k stay as they were drawn.
+    pub(super) fn freeze_controls(mut self) -> Self {
+        if self.config.kind == AttentionKind::FrozenQk {
+            self.qkv = self.qkv.freeze();
+        }
+        self
+    }
+
+    /// Spikes `[R·N, C]` to mixed potentials `[R·N, C]`. `code` says how `spikes` encodes them.
+    pub fn forward(&self, spikes: Tensor<2>, rows: usize, code: Code, trace: &mut Trace) -> Tensor<2> {
+        let [all, dim] = spikes.dims();
+        let tokens = all / rows;
+        let per_picture = |x: &Tensor<2>| x.clone().reshape([rows, tokens * dim]);
+        let groups = self.shape.groups;
+        let mut projection = |part: &str, outputs: usize| {
+            trace.site(Site {
+                name: self.name(part),
+                spikes: per_picture(&spikes),
+                code: code.clone(),
+                fan_out: FanOut::Every(outputs * dim / groups),
+            });
+        };
+        let potentials = match (&self.v, self.config.kind) {
+            (Some(v), _) => {
+                projection("qk", 2);
+                projection("v", 1);
+                let qk = self.qkv.forward(spikes.clone());
+                Tensor::cat(vec![qk, v.forward(spikes)], 1)
+            }
+            (None, AttentionKind::Identity) => {
+                projection("v", 1);
+                self.qkv.forward(spikes)
+            }
+            (None, _) => {
+                projection("qkv", 3);
+                self.qkv.forward(spikes)
+            }
+        };
+        let out = self.neuron.forward(potentials);
+        if self.config.kind == AttentionKind::Identity {
+            return out;
+        }
+        let scales = self.config.windows.len();
+        let (heads, width) = (self.shape.heads / scales, dim / scales);
+        let mixed = self.config.windows.iter().enumerate().map(|(index, &window)| {
+            let windows = Windows::new(self.shape.side, window, self.shape.shifted);
+            let take = |part: usize| {
+                let train = out.clone().narrow(1, part * dim + index * width, width);
+                windows.partition(train.reshape([rows, tokens, width]), heads)
+            };
+            let mixed = self.mix(&windows, [take(0), take(1), take(2)], trace);
+            windows.reverse(mixed)
+        });
+        Tensor::cat(mixed.collect(), 2).reshape([all, dim])
+    }
+
+    /// One head group: `[R, windows, h, W, d]` each of q, k, v to the same shape.
+    fn mix(&self, windows: &Windows, [q, k, v]: [Tensor<5>; 3], trace: &mut Trace) -> Tensor<5> {
+        let d = q.dims()[4];
+        let tokens = windows.tokens();
+        let order = attention_order(self.config.kind, tokens, d, windows.shift > 0);
+        self.record(windows, order, [&q, &k, &v], trace);
+        let scale = product_scale(tokens, d);
+        match (self.config.kind, order) {
+            (AttentionKind::Card, _) => card(windows, q, k, v),
+            (_, AttentionOrder::Linear) => q.matmul(k.swap_dims(3, 4).matmul(v)) * scale,
+            (_, AttentionOrder::Scores) => {
+                let scores = q.matmul(k.swap_dims(3, 4));
+                let scores = match windows.mask(&scores.device()) {
+                    Some(mask) => scores * mask,
+                    None => scores,
+                };
+                scores.matmul(v) * scale
+            }
+        }
+    }
+
+    fn record(&self, windows: &Windows, order: AttentionOrder, [q, k, v]: [&Tensor<5>; 3], trace: &mut Trace) {
+        let code = self.neuron.code();
+        let regions = windows.regions();
+        let [rows, count, heads, tokens, d] = q.dims();
+        let (name, left, right, meeting, train, fan_out) = match order {
+            AttentionOrder::Scores => {
+                // A spike of v reaches every token of its region.
+                let size = |regions: &[usize], token: usize| {
+                    regions.iter().filter(|&&region| region == regions[token]).count()
+                };
+                let table = (0..count * heads * tokens)
+                    .flat_map(|index| {
+                        let regions = &regions[index / (heads * tokens)];
+                        std::iter::repeat_n(size(regions, index % tokens), d)
+                    })
+                    .collect();
+                let meeting = Meeting::Tokens { regions: regions.clone() };
+                ("scores", q, k, meeting, v, FanOut::Table(table))
+            }
+            AttentionOrder::Linear => ("kv", k, v, Meeting::Channels, q, FanOut::Every(d)),
+        };
+        trace.pair(Pair {
+            name: self.name(name),
+            left: left.clone(),
+            right: right.clone(),
+            code: code.clone(),
+            meeting,
+        });
+        trace.site(Site {
+            name: self.name("context"),
+            spikes: train.clone().reshape([rows, count * heads * tokens * d]),
+            code,
+            fan_out,
+        });
+    }
+
+    fn name(&self, part: &str) -> String {
+        format!("block.{}.{part}", self.shape.block)
+    }
+}
+
+/// Power of two (a shift in hardware) that brings `(q kᵀ) v` over `tokens` tokens and `d` channels into the next
+/// neuron's range: 1/8 at Spikformer's 64 tokens and 32 channels a head, and more for smaller windows, where fewer
+/// spikes meet.
+fn product_scale(tokens: usize, d: usize) -> f32 {
+    (256.0 / (tokens * d) as f32).log2().round().exp2()
+}
+
+/// The card's formula on `[R, windows, h, W, d]`.
+fn card(windows: &Windows, q: Tensor<5>, k: Tensor<5>, v: Tensor<5>) -> Tensor<5> {
+    let d = q.dims()[4] as f32;
+    // 0 for a window and head without any spike of q and k, 1 otherwise; it has no gradient.
+    let active = (q.clone().detach() + k.clone().detach())
+        .sum_dim(4)
+        .sum_dim(3)
+        .clamp(0.0, 1.0)
+        .ceil();
+    let scores = q.matmul(k.swap_dims(3, 4)) / d.sqrt();
+    let scores = match windows.mask(&scores.device()) {
+        Some(mask) => scores + (mask - 1.0) * 1e9,
+        None => scores,
+    };
+    softmax(scores, 4).matmul(v) * active
+}

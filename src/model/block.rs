@@ -1,0 +1,154 @@
+//! The two kinds of block: windowed spiking attention with a grouped spiking MLP, and the spiking
+//! convolution block of the earlier stages. Shortcuts carry membrane potentials (membrane shortcut), so every
+//! projection sees spikes only.
+
+use super::attention::{Attention, AttentionShape};
+use super::init::Init;
+use super::layer::{ConvShape, SpikeConv, SpikeLinear};
+use super::neuron::Neuron;
+use super::trace::{FanOut, Site, Trace};
+use crate::config::{AttentionKind, Ge2msTConfig, NormKind};
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+/// `x += out(neuron(attention(neuron(x)))); x += fc2(neuron(fc1(neuron(x))))`.
+#[derive(Module, Debug)]
+pub struct Block {
+    attention_in: Neuron,
+    attention: Attention,
+    /// Absent for the card's softmax attention, whose means of spikes never reach a threshold: it projects real
+    /// numbers, as the card does, and the energy account counts them as such.
+    attention_out: Option<Neuron>,
+    out: SpikeLinear,
+    mlp_in: Neuron,
+    fc1: SpikeLinear,
+    mlp_hidden: Neuron,
+    fc2: SpikeLinear,
+    groups: usize,
+    index: usize,
+}
+
+impl Block {
+    /// Block `index` of width `dim` whose neurons run `steps` steps in groups of `group`.
+    pub fn new(config: &Ge2msTConfig, index: usize, dim: usize, steps: usize, group: usize, init: &mut Init) -> Self {
+        let groups = config.groups_of(index);
+        let hidden = dim * config.mlp_ratio;
+        let norm = config.norm;
+        let neuron = |init: &mut Init| Neuron::new(&config.neuron, steps, group, init);
+        let linear = |c_in, c_out, init: &mut Init| SpikeLinear::new(c_in, c_out, groups, norm, init);
+        let shape = AttentionShape {
+            dim,
+            heads: config.heads,
+            side: config.grid(),
+            groups,
+            shifted: config.attention.shift && index % 2 == 1,
+            block: index,
+        };
+        let qkv_neuron = neuron(init);
+        Self {
+            attention_in: neuron(init),
+            attention: Attention::new(&config.attention, shape, qkv_neuron, norm, init),
+            attention_out: (config.attention.kind != AttentionKind::Card).then(|| neuron(init)),
+            out: linear(dim, dim, init),
+            mlp_in: neuron(init),
+            fc1: linear(dim, hidden, init),
+            mlp_hidden: neuron(init),
+            fc2: linear(hidden, dim, init),
+            groups,
+            index,
+        }
+    }
+
+    /// Freeze what the attention's control variants never train.
+    pub(super) fn freeze_controls(mut self) -> Self {
+        self.attention = self.attention.freeze_controls();
+        self
+    }
+
+    /// Membrane potentials `[R·N, C] -> [R·N, C]`, `R = T·B` rows.
+    pub fn forward(&self, x: Tensor<2>, rows: usize, trace: &mut Trace) -> Tensor<2> {
+        let spikes = self.attention_in.forward(x.clone());
+        let mixed = self.attention.forward(spikes, rows, self.attention_in.code(), trace);
+        let mixed = match &self.attention_out {
+            None => mixed,
+            Some(neuron) => {
+                let spikes = neuron.forward(mixed);
+                self.record("out", &spikes, neuron, &self.out, rows, trace);
+                spikes
+            }
+        };
+        let x = x + self.out.forward(mixed);
+
+        let spikes = self.mlp_in.forward(x.clone());
+        self.record("mlp.0", &spikes, &self.mlp_in, &self.fc1, rows, trace);
+        let spikes = self.mlp_hidden.forward(self.fc1.forward(spikes));
+        self.record("mlp.1", &spikes, &self.mlp_hidden, &self.fc2, rows, trace);
+        x + self.fc2.forward(spikes)
+    }
+
+    fn record(&self, part: &str, spikes: &Tensor<2>, neuron: &Neuron, layer: &SpikeLinear, rows: usize, trace: &mut Trace) {
+        let [all, channels] = spikes.dims();
+        trace.site(Site {
+            name: format!("block.{}.{part}", self.index),
+            spikes: spikes.clone().reshape([rows, all / rows * channels]),
+            code: neuron.code(),
+            fan_out: FanOut::Every(layer.outputs() / self.groups),
+        });
+    }
+}
+
+/// `x += pw(neuron(dw(neuron(x))))`: 3×3 depth-wise, then grouped 1×1.
+#[derive(Module, Debug)]
+pub struct ConvBlock {
+    dw_in: Neuron,
+    dw: SpikeConv,
+    pw_in: Neuron,
+    pw: SpikeConv,
+    #[module(skip)]
+    name: String,
+    groups: usize,
+}
+
+impl ConvBlock {
+    /// A block on `channels` channels named `name` in the trace.
+    pub fn new(config: &Ge2msTConfig, channels: usize, groups: usize, name: String, init: &mut Init) -> Self {
+        let conv = |kernel, groups, norm: NormKind, init: &mut Init| {
+            SpikeConv::new(
+                ConvShape { c_in: channels, c_out: channels, kernel, stride: 1, groups },
+                norm,
+                init,
+            )
+        };
+        Self {
+            dw_in: Neuron::stem(config, init),
+            dw: conv(3, channels, config.norm, init),
+            pw_in: Neuron::stem(config, init),
+            pw: conv(1, groups, config.norm, init),
+            name,
+            groups,
+        }
+    }
+
+    /// Membrane potentials `[R, C, S, S] -> [R, C, S, S]`.
+    pub fn forward(&self, x: Tensor<4>, trace: &mut Trace) -> Tensor<4> {
+        let [_, channels, side, _] = x.dims();
+        let spikes = self.dw_in.forward(x.clone());
+        let fan = FanOut::Conv { side, kernel: 3, stride: 1, padding: 1, per_tap: 1 };
+        record_maps(format!("{}.dw", self.name), &spikes, &self.dw_in, fan, trace);
+        let spikes = self.pw_in.forward(self.dw.forward(spikes));
+        let fan = FanOut::Every(channels / self.groups);
+        record_maps(format!("{}.pw", self.name), &spikes, &self.pw_in, fan, trace);
+        x + self.pw.forward(spikes)
+    }
+}
+
+/// Remember the spikes `[R, C, S, S]` in front of a convolution.
+pub(super) fn record_maps(name: String, spikes: &Tensor<4>, neuron: &Neuron, fan_out: FanOut, trace: &mut Trace) {
+    let [rows, channels, side, _] = spikes.dims();
+    trace.site(Site {
+        name,
+        spikes: spikes.clone().reshape([rows, channels * side * side]),
+        code: neuron.code(),
+        fan_out,
+    });
+}

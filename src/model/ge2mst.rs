@@ -1,0 +1,152 @@
+//! The whole spiking transformer.
+
+use super::{Output, freeze_front, trained_blocks};
+use super::block::Block;
+use super::init::Init;
+use super::neuron::Neuron;
+use super::stem::Stem;
+use super::temporal::fold_time_into_channels;
+use super::trace::Trace;
+use crate::config::{Freeze, Ge2msTConfig, Readout, TemporalForm};
+use burn::module::{Module, Param};
+use burn::tensor::{Tensor, activation::softmax, module::linear};
+
+/// Ge²mS-T (see [`Ge2msTConfig`] for the picture).
+#[derive(Module, Debug)]
+pub struct Ge2msT {
+    stem: Stem,
+    blocks: Vec<Block>,
+    last: Neuron,
+    head: Head,
+    /// Logits of the read-out's time groups: weights `[T/g]` or the query `[C]` of the attention.
+    readout: Option<Param<Tensor<1>>>,
+    #[module(skip)]
+    config: Ge2msTConfig,
+    /// Steps of the blocks' time axis.
+    steps: usize,
+    /// Steps after which the blocks' membranes start anew.
+    group: usize,
+}
+
+/// Linear classifier.
+#[derive(Module, Debug)]
+pub struct Head {
+    /// `[C, classes]`.
+    weight: Param<Tensor<2>>,
+    /// `[classes]`.
+    bias: Param<Tensor<1>>,
+}
+
+impl Head {
+    pub(super) fn new(dim: usize, classes: usize, init: &mut Init) -> Self {
+        Self {
+            weight: init.fan_in([dim, classes], dim),
+            bias: init.constant([classes], 0.0),
+        }
+    }
+
+    /// `[…, C] -> […, classes]`.
+    pub(super) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        linear(x, self.weight.val(), Some(self.bias.val()))
+    }
+}
+
+impl Ge2msT {
+    /// A network with fresh weights. The configuration must be valid
+    /// ([`crate::config::RunConfig::validate`]).
+    pub fn new(config: &Ge2msTConfig, init: &mut Init) -> Self {
+        let steps = config.tensor_steps();
+        let group = config.temporal.group.min(steps);
+        // Folded groups become channels, so that the blocks see one step per group and carry state across.
+        let (dim, steps, group) = match config.temporal.form {
+            TemporalForm::FoldIntoChannels => (config.dim() * group, steps / group, steps / group),
+            TemporalForm::Parallel => (config.dim(), steps, group),
+        };
+        let groups = steps / group;
+        Self {
+            stem: Stem::new(config, init),
+            blocks: (0..config.depth)
+                .map(|index| Block::new(config, index, dim, steps, group, init))
+                .collect(),
+            last: Neuron::new(&config.neuron, steps, group, init),
+            head: Head::new(dim, config.classes, init),
+            readout: match config.temporal.readout {
+                Readout::Mean => None,
+                Readout::Weighted => Some(init.constant([groups], 0.0)),
+                Readout::Attention => Some(init.constant([dim], 0.0)),
+            },
+            config: config.clone(),
+            steps,
+            group,
+        }
+    }
+
+    pub(super) fn frozen(self, policy: Freeze) -> Self {
+        let mut network = self.unfreeze();
+        let blocks = network.blocks.into_iter();
+        network.blocks = blocks.map(Block::freeze_controls).collect();
+        if let Some(trained) = trained_blocks(policy, network.blocks.len()) {
+            network.stem = network.stem.freeze();
+            network.blocks = freeze_front(network.blocks, trained);
+            if trained == 0 {
+                network.last = network.last.freeze();
+            }
+        }
+        network
+    }
+
+    /// Pixels `[B, 3, S, S]` in 0..=1 to logits `[B, classes]` and the spikes on the way.
+    pub fn forward(&self, images: Tensor<4>) -> Output {
+        let batch = images.dims()[0];
+        let mut trace = Trace::default();
+        let maps = self.stem.forward(images, &mut trace);
+        let [rows, channels, side, _] = maps.dims();
+        let tokens = side * side;
+        let x = maps
+            .reshape([rows, channels, tokens])
+            .swap_dims(1, 2);
+        let x = match self.config.temporal.form {
+            TemporalForm::FoldIntoChannels => {
+                let group = self.config.temporal.group;
+                fold_time_into_channels(x, self.config.tensor_steps(), group)
+            }
+            TemporalForm::Parallel => x,
+        };
+        let [rows, _, dim] = x.dims();
+        let mut x = x.reshape([rows * tokens, dim]);
+        for block in &self.blocks {
+            x = block.forward(x, rows, &mut trace);
+        }
+        let spikes = self.last.forward(x);
+        let features = spikes
+            .reshape([self.steps, batch, tokens, dim])
+            .mean_dim(2)
+            .reshape([self.steps, batch, dim]);
+        Output {
+            logits: self.read_out(features),
+            trace,
+        }
+    }
+
+    /// Pooled features `[T, B, C]` to logits `[B, classes]`: mean inside each time group, then across.
+    fn read_out(&self, features: Tensor<3>) -> Tensor<2> {
+        let [_, batch, dim] = features.dims();
+        let groups = self.steps / self.group;
+        let features = features
+            .reshape([groups, self.group, batch, dim])
+            .mean_dim(1)
+            .reshape([groups, batch, dim]);
+        let weights = match (&self.readout, self.config.temporal.readout) {
+            (Some(weights), Readout::Weighted) => {
+                softmax(weights.val(), 0).reshape([groups, 1, 1])
+            }
+            (Some(query), Readout::Attention) => {
+                let scores = (features.clone() * query.val().reshape([1, 1, dim])).sum_dim(2);
+                softmax(scores / (dim as f32).sqrt(), 0)
+            }
+            _ => Tensor::ones([groups, 1, 1], &features.device()) / groups as f32,
+        };
+        let pooled = (features * weights).sum_dim(0).reshape([batch, dim]);
+        self.head.forward(pooled)
+    }
+}

@@ -1,0 +1,152 @@
+//! Synapses: grouped linear layers, convolutions, and the normalisation behind each of them.
+//! `R` rows (time steps × batch × tokens), `C` channels, `g` channel groups.
+
+use super::init::Init;
+use crate::config::NormKind;
+use burn::module::{Module, Param};
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{
+    BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, PaddingConfig2d,
+};
+use burn::tensor::Tensor;
+
+/// BatchNorm over rows (and positions) or LayerNorm over channels.
+#[derive(Module, Debug)]
+pub enum Norm {
+    /// BatchNorm; folds into the weights for inference.
+    Batch(BatchNorm),
+    /// LayerNorm over channels (the design card's variant).
+    Layer(LayerNorm),
+}
+
+impl Norm {
+    fn new(kind: NormKind, channels: usize, init: &mut Init) -> Self {
+        match kind {
+            NormKind::Batch => Self::Batch(BatchNormConfig::new(channels).init(init.device())),
+            NormKind::Layer => Self::Layer(LayerNormConfig::new(channels).init(init.device())),
+        }
+    }
+
+    /// `[R, C] -> [R, C]`.
+    fn rows(&self, x: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Batch(norm) => norm.forward(x),
+            Self::Layer(norm) => norm.forward(x),
+        }
+    }
+
+    /// `[R, C, H, W] -> [R, C, H, W]`.
+    fn maps(&self, x: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Batch(norm) => norm.forward(x),
+            Self::Layer(norm) => norm
+                .forward(x.permute([0, 2, 3, 1]))
+                .permute([0, 3, 1, 2]),
+        }
+    }
+}
+
+/// Block-diagonal linear layer with normalisation: g groups of `C_in/g -> C_out/g`, whose outputs are
+/// interleaved (output `j·g + group`), the channel shuffle that lets the next layer mix groups.
+#[derive(Module, Debug)]
+pub struct SpikeLinear {
+    /// `[g, C_in/g, C_out/g]`.
+    weight: Param<Tensor<3>>,
+    /// `[C_out]`; absent in front of BatchNorm, whose shift does the same.
+    bias: Option<Param<Tensor<1>>>,
+    norm: Norm,
+}
+
+impl SpikeLinear {
+    /// A layer `c_in -> c_out` in `groups` groups.
+    pub fn new(c_in: usize, c_out: usize, groups: usize, norm: NormKind, init: &mut Init) -> Self {
+        let shape = [groups, c_in / groups, c_out / groups];
+        Self {
+            weight: init.fan_in(shape, c_in / groups),
+            bias: (norm == NormKind::Layer).then(|| init.constant([c_out], 0.0)),
+            norm: Norm::new(norm, c_out, init),
+        }
+    }
+
+    /// C_out.
+    pub fn outputs(&self) -> usize {
+        let [groups, _, c_out] = self.weight.dims();
+        groups * c_out
+    }
+
+    /// `[R, C_in] -> [R, C_out]`.
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let weight = self.weight.val();
+        let [groups, c_in, c_out] = weight.dims();
+        let [rows, _] = x.dims();
+        let y = if groups == 1 {
+            x.matmul(weight.reshape([c_in, c_out]))
+        } else {
+            x.reshape([rows, groups, c_in])
+                .permute([1, 0, 2])
+                .matmul(weight)
+                .permute([1, 2, 0])
+                .reshape([rows, c_out * groups])
+        };
+        let y = match &self.bias {
+            Some(bias) => y + bias.val().unsqueeze(),
+            None => y,
+        };
+        self.norm.rows(y)
+    }
+}
+
+/// Convolution with normalisation.
+#[derive(Module, Debug)]
+pub struct SpikeConv {
+    conv: Conv2d,
+    norm: Norm,
+}
+
+/// Geometry of a [`SpikeConv`].
+#[derive(Debug, Clone, Copy)]
+pub struct ConvShape {
+    /// Input channels.
+    pub c_in: usize,
+    /// Output channels.
+    pub c_out: usize,
+    /// Side of the kernel.
+    pub kernel: usize,
+    /// Stride.
+    pub stride: usize,
+    /// Channel groups.
+    pub groups: usize,
+}
+
+impl ConvShape {
+    /// Zero padding that divides the side by the stride exactly.
+    pub fn padding(&self) -> usize {
+        (self.kernel + 1 - self.stride) / 2
+    }
+}
+
+impl SpikeConv {
+    /// A convolution of that shape.
+    pub fn new(shape: ConvShape, norm: NormKind, init: &mut Init) -> Self {
+        let ConvShape { c_in, c_out, kernel, stride, groups } = shape;
+        let pad = shape.padding();
+        let mut conv = Conv2dConfig::new([c_in, c_out], [kernel, kernel])
+            .with_stride([stride, stride])
+            .with_padding(PaddingConfig2d::Explicit(pad, pad, pad, pad))
+            .with_groups(groups)
+            .with_bias(false)
+            .init(init.device());
+        let fan_in = c_in / groups * kernel * kernel;
+        conv.weight = init.fan_in([c_out, c_in / groups, kernel, kernel], fan_in);
+        conv.bias = (norm == NormKind::Layer).then(|| init.constant([c_out], 0.0));
+        Self {
+            conv,
+            norm: Norm::new(norm, c_out, init),
+        }
+    }
+
+    /// `[R, C_in, S, S] -> [R, C_out, S/stride, S/stride]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.norm.maps(self.conv.forward(x))
+    }
+}

@@ -1,0 +1,71 @@
+//! A layer of spiking neurons: LIF, IF or ExpG-IF, whichever the configuration names. The dynamics
+//! live in [`crate::kernels`]; this is the module with its learned threshold and its place in a trace.
+
+use super::init::Init;
+use super::trace::Code;
+use crate::config::{Ge2msTConfig, NeuronConfig};
+use crate::kernels::{self, LifParams};
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+
+/// Neurons of one layer. Membranes start at zero in every forward and every time group.
+#[derive(Module, Debug)]
+pub struct Neuron {
+    /// Base threshold of ExpG-IF, learned, shape `[1]`. Absent for LIF and IF.
+    theta: Option<Param<Tensor<1>>>,
+    #[module(skip)]
+    config: NeuronConfig,
+    /// Steps of the tensors' time axis.
+    steps: usize,
+    /// Steps after which the membrane starts anew.
+    group: usize,
+}
+
+impl Neuron {
+    /// Neurons over `steps` steps of which `group` form a time group.
+    pub fn new(config: &NeuronConfig, steps: usize, group: usize, init: &mut Init) -> Self {
+        let theta = match config {
+            NeuronConfig::ExpGIf { theta, .. } => Some(init.constant([1], *theta)),
+            _ => None,
+        };
+        Self {
+            theta,
+            config: config.clone(),
+            steps,
+            group,
+        }
+    }
+
+    /// Neurons in front of temporal folding (stem).
+    pub fn stem(config: &Ge2msTConfig, init: &mut Init) -> Self {
+        let group = config.temporal.group.min(config.tensor_steps());
+        Self::new(&config.neuron, config.tensor_steps(), group, init)
+    }
+
+    /// Membrane input to spikes, same shape; the leading axis is `T·rest`, time-major. ExpG-IF gives
+    /// the sum of its weighted spikes, `theta · code`.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let shape = x.dims();
+        let numel: usize = shape.iter().product();
+        let flat = x.reshape([self.steps, numel / self.steps]);
+        let spikes = match (&self.config, &self.theta) {
+            (NeuronConfig::ExpGIf { steps, groups, .. }, Some(theta)) => {
+                kernels::exp_g_if(flat, theta.val(), *steps, *groups)
+            }
+            (config, _) => kernels::lif(flat, &LifParams::from(config), self.group),
+        };
+        spikes.reshape(shape)
+    }
+
+    /// How this layer's output encodes spikes.
+    pub fn code(&self) -> Code {
+        match (&self.config, &self.theta) {
+            (NeuronConfig::ExpGIf { steps, groups, .. }, Some(theta)) => Code::Weighted {
+                theta: theta.val(),
+                bits: *steps,
+                groups: *groups,
+            },
+            _ => Code::Binary { steps: self.steps },
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Accuracy, loss, confusion and spikes over a set of images.
+
+use super::session::Session;
+use crate::data::ImageSet;
+use crate::data::batch::eval_batch;
+use crate::model::trace::SpikeCounts;
+use burn::tensor::ExecutionError;
+
+/// Sums over evaluated images; grow it batch by batch with [`Tally::add`], so that a page can breathe in between.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tally {
+    /// Images so far.
+    pub images: usize,
+    /// Summed cross-entropy (hard labels, no smoothing).
+    pub loss: f64,
+    /// `confusion[truth][prediction]`.
+    pub confusion: Vec<Vec<u32>>,
+    /// Spikes (spiking networks).
+    pub spikes: SpikeCounts,
+}
+
+impl Tally {
+    /// Evaluate images `range` of `set` and add them.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub async fn add(&mut self, session: &Session, set: &ImageSet, range: std::ops::Range<usize>) -> Result<(), ExecutionError> {
+        let batch = eval_batch(set, range);
+        let (logits, trace) = session.infer(&batch).await?;
+        for (row, &label) in logits.iter().zip(&batch.labels) {
+            let classes = row.len();
+            if self.confusion.len() != classes {
+                self.confusion = vec![vec![0; classes]; classes];
+            }
+            let probabilities = softmax(row);
+            self.loss -= f64::from(probabilities[usize::from(label)].max(1e-30).ln());
+            self.confusion[usize::from(label)][argmax(row)] += 1;
+            self.images += 1;
+        }
+        self.spikes.merge(trace.count().await?);
+        Ok(())
+    }
+
+    /// Share of images whose top class was right.
+    pub fn accuracy(&self) -> f64 {
+        let right: u32 = self.confusion.iter().enumerate().map(|(class, row)| row[class]).sum();
+        f64::from(right) / self.images.max(1) as f64
+    }
+
+    /// Mean cross-entropy.
+    pub fn mean_loss(&self) -> f64 {
+        self.loss / self.images.max(1) as f64
+    }
+}
+
+/// Index of the largest value; the first of equals.
+pub fn argmax(row: &[f32]) -> usize {
+    let mut best = 0;
+    for (index, value) in row.iter().enumerate() {
+        if *value > row[best] {
+            best = index;
+        }
+    }
+    best
+}
+
+/// Softmax on the host.
+pub fn softmax(row: &[f32]) -> Vec<f32> {
+    let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let exps: Vec<f32> = row.iter().map(|value| (value - max).exp()).collect();
+    let sum: f32 = exps.iter().sum();
+    exps.iter().map(|value| value / sum).collect()
+}
+
+/// Class and confidence of the best `count` classes, best first.
+pub fn top(row: &[f32], count: usize) -> Vec<(usize, f32)> {
+    let mut classes: Vec<(usize, f32)> = softmax(row).into_iter().enumerate().collect();
+    classes.sort_by(|a, b| b.1.total_cmp(&a.1));
+    classes.truncate(count);
+    classes
+}

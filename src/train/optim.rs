@@ -1,0 +1,136 @@
+//! AdamW (arXiv:1711.05101) over one flat vector: burn's own update rule, applied once to all parameters
+//! instead of once per tensor, with the clipping by the *global* norm that published recipes mean
+//! (burn clips each tensor by itself).
+
+use super::params;
+use burn::module::Module;
+use burn::optim::{
+    AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer,
+};
+use burn::tensor::{Tensor, TensorData};
+
+/// Optimiser state of a whole network.
+#[derive(Clone)]
+pub struct FlatAdamW {
+    rule: AdamW,
+    state: Option<AdamWState<1>>,
+    /// All trainable tensors end to end, the master copy; `None` until the first step.
+    weights: Option<Tensor<1>>,
+    /// 1 where weight decay applies.
+    decays: Option<Tensor<1>>,
+}
+
+/// What one update does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Update {
+    /// Learning rate.
+    pub lr: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Bound of the global gradient norm; 0 for none.
+    pub clip_norm: f64,
+}
+
+/// Moments of the optimiser as plain vectors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moments {
+    /// Updates made.
+    pub time: usize,
+    /// First moment, in the order of [`params::flatten`].
+    pub first: Tensor1,
+    /// Second moment.
+    pub second: Tensor1,
+}
+
+/// A flat vector on the host.
+pub type Tensor1 = Vec<f32>;
+
+impl Default for FlatAdamW {
+    fn default() -> Self {
+        // burn's default epsilon is 1e-5; recipes mean 1e-8. Decay is applied here, by mask.
+        let rule = AdamWConfig::new()
+            .with_epsilon(1e-8)
+            .with_weight_decay(0.0)
+            .build();
+        Self { rule, state: None, weights: None, decays: None }
+    }
+}
+
+impl FlatAdamW {
+    /// Update the network by these gradients. Frozen tensors carry no gradient and are neither moved nor decayed.
+    pub fn step<M: Module>(&mut self, network: M, mut grads: GradientsParams, trained: &Tensor<1>, update: Update) -> M {
+        let grad = params::flatten_gradients(&network, &mut grads);
+        let weights = self.weights.take().unwrap_or_else(|| params::flatten(&network));
+        let decays = self.decays.take().unwrap_or_else(|| decay_mask(&network, &weights));
+        let grad = clip(grad, update.clip_norm);
+        let decay = decays.clone() * trained.clone() * (update.lr * update.weight_decay);
+        let decayed = weights.clone() - weights * decay;
+        let (moved, state) = self.rule.step(update.lr, decayed.clone(), grad, self.state.take());
+        // Moments of a tensor that was just frozen still move it: hold it by the mask.
+        let moved = decayed.clone() + (moved - decayed) * trained.clone();
+        let network = params::unflatten(network, &moved);
+        self.weights = Some(moved);
+        self.decays = Some(decays);
+        self.state = state;
+        network
+    }
+
+    /// Forget the copy of the weights: call after the network was changed by anything but [`FlatAdamW::step`].
+    pub fn forget_weights(&mut self) {
+        self.weights = None;
+        self.decays = None;
+    }
+
+    /// The moments and the number of updates behind them, still on the device.
+    pub fn moments(&self) -> Option<(usize, Tensor<1>, Tensor<1>)> {
+        self.state.as_ref().map(|state| {
+            let momentum = &state.momentum;
+            (momentum.time, momentum.moment_1.clone(), momentum.moment_2.clone())
+        })
+    }
+
+    /// Continue from saved moments.
+    pub fn restore(&mut self, moments: Option<Moments>, device: &burn::tensor::Device) {
+        self.forget_weights();
+        self.state = moments.map(|moments| {
+            let tensor = |values: Vec<f32>| {
+                let count = values.len();
+                Tensor::<1>::from_data(TensorData::new(values, [count]), &device.clone().inner())
+            };
+            AdamWState::new(AdaptiveMomentumState::new(
+                moments.time,
+                tensor(moments.first),
+                tensor(moments.second),
+            ))
+        });
+    }
+}
+
+/// 1 for every element of a trained tensor, 0 for a frozen one, in the order of [`params::flatten`].
+pub fn trained_mask<M: Module>(network: &M) -> Tensor<1> {
+    mask(network, |entry| entry.trains)
+}
+
+fn decay_mask<M: Module>(network: &M, like: &Tensor<1>) -> Tensor<1> {
+    mask(network, |entry| entry.decays).to_device(&like.device())
+}
+
+fn mask<M: Module>(network: &M, choose: impl Fn(&params::Entry) -> bool) -> Tensor<1> {
+    let mut values = Vec::new();
+    for entry in params::entries(network).iter().filter(|entry| !entry.buffer) {
+        values.extend(std::iter::repeat_n(f32::from(u8::from(choose(entry))), entry.len()));
+    }
+    let count = values.len();
+    let device = network.devices().into_iter().next().unwrap_or_default().inner();
+    Tensor::from_data(TensorData::new(values, [count]), &device)
+}
+
+/// Scale so that the global L2 norm is at most `bound`; no readback.
+fn clip(grad: Tensor<1>, bound: f64) -> Tensor<1> {
+    if bound <= 0.0 {
+        return grad;
+    }
+    let norm = grad.clone().square().sum().sqrt();
+    let scale = (norm + 1e-6).recip() * bound;
+    grad * scale.clamp_max(1.0)
+}

@@ -1,0 +1,308 @@
+//! One network in training: the same code in the page's worker and natively. Nothing here reads from
+//! the device unless asked, and then only asynchronously.
+
+use super::checkpoint::Member;
+use super::loss::{cross_entropy, targets};
+use super::optim::{FlatAdamW, Moments, Update, trained_mask};
+use super::params::{self, Misfit};
+use super::schedule::learning_rate;
+use crate::config::{ConfigErrors, InputCoding, ModelConfig, RunConfig};
+use crate::data::batch::Batch;
+use crate::model::Network;
+use crate::model::trace::Trace;
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, ExecutionError, Tensor, TensorData, Transaction};
+
+/// A network, its optimiser and where it stands.
+pub struct Session {
+    config: RunConfig,
+    device: Device,
+    network: Network,
+    optim: FlatAdamW,
+    /// 1 where the freeze policy allows training, in flat order.
+    trained: Tensor<1>,
+    step: u64,
+}
+
+/// A training step's results, still on the device.
+pub struct StepStats {
+    /// Steps made, this one included.
+    pub step: u64,
+    /// Learning rate of the step.
+    pub lr: f64,
+    loss: Tensor<1>,
+    logits: Tensor<2>,
+    labels: Vec<u8>,
+    /// Spikes of the batch.
+    pub trace: Trace,
+}
+
+/// Numbers of a training step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepNumbers {
+    /// Mean cross-entropy with the recipe's smoothing, plus the spike penalty.
+    pub loss: f64,
+    /// Share of the batch whose top class was right.
+    pub accuracy: f64,
+}
+
+impl Session {
+    /// A fresh network on `device`, which is made an autodiff device here.
+    ///
+    /// # Errors
+    /// Everything wrong with the configuration.
+    pub fn new(config: RunConfig, device: &Device) -> Result<Self, ConfigErrors> {
+        config.validate()?;
+        let device = device.clone().autodiff();
+        let network = Network::new(&config.model, config.seed, &device);
+        let mut session = Self {
+            trained: Tensor::zeros([1], &device.clone().inner()),
+            config,
+            device,
+            network,
+            optim: FlatAdamW::default(),
+            step: 0,
+        };
+        session.apply_freeze();
+        Ok(session)
+    }
+
+    /// The run's configuration.
+    pub fn config(&self) -> &RunConfig {
+        &self.config
+    }
+
+    /// Steps made.
+    pub fn steps_made(&self) -> u64 {
+        self.step
+    }
+
+    /// Number of parameters, running statistics left out.
+    pub fn params(&self) -> u64 {
+        let entries = params::entries(&self.network);
+        entries.iter().filter(|entry| !entry.buffer).map(|entry| entry.len() as u64).sum()
+    }
+
+    /// Change what may change between steps. The model and the seed stay.
+    ///
+    /// # Errors
+    /// Everything wrong with the new values; the old ones stay in force.
+    pub fn tune(&mut self, change: impl FnOnce(&mut RunConfig)) -> Result<(), ConfigErrors> {
+        let mut config = self.config.clone();
+        change(&mut config);
+        config.validate()?;
+        let refreeze = config.train.freeze != self.config.train.freeze;
+        self.config = config;
+        if refreeze {
+            self.apply_freeze();
+        }
+        Ok(())
+    }
+
+    /// One optimiser step on a batch.
+    pub fn step(&mut self, batch: &Batch) -> StepStats {
+        let classes = self.classes();
+        let train = self.config.train.clone();
+        if self.is_rate_coded() {
+            self.device.seed(self.config.seed.wrapping_add(self.step));
+        }
+        let output = self.network.forward(self.upload(batch));
+        let wanted = targets(&batch.labels, batch.mix.as_ref(), classes, train.label_smoothing as f32, &self.device);
+        let mut loss = cross_entropy(output.logits.clone(), wanted);
+        if train.spike_penalty > 0.0
+            && let Some(rate) = output.trace.mean_rate()
+        {
+            loss = loss + rate * train.spike_penalty;
+        }
+        let grads = GradientsParams::from_grads(loss.backward(), &self.network);
+        let lr = learning_rate(&train, self.step);
+        let update = Update { lr, weight_decay: train.weight_decay, clip_norm: train.clip_norm };
+        // The optimiser takes the network by value; a clone is a set of handles.
+        self.network = self.optim.step(self.network.clone(), grads, &self.trained, update);
+        self.step += 1;
+        StepStats {
+            step: self.step,
+            lr,
+            loss: loss.inner(),
+            logits: output.logits.inner(),
+            labels: batch.labels.clone(),
+            trace: output.trace,
+        }
+    }
+
+    /// Logits `[B, classes]` on the host and the spikes of a batch, with the weights as they are.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub async fn infer(&self, batch: &Batch) -> Result<(Vec<Vec<f32>>, Trace), ExecutionError> {
+        let device = self.device.clone().inner();
+        if self.is_rate_coded() {
+            device.seed(self.config.seed);
+        }
+        let output = self.network.valid().forward(self.upload(batch).inner());
+        let logits: Vec<f32> = output.logits.into_data_async().await?.iter::<f32>().collect();
+        let rows = logits.chunks_exact(self.classes()).map(<[f32]>::to_vec).collect();
+        Ok((rows, output.trace))
+    }
+
+    /// Everything needed to go on, read from the device at once.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub async fn save(&self, role: &str) -> Result<Member, ExecutionError> {
+        let tensors = params::tensors(&self.network);
+        let moments = self.optim.moments();
+        let mut reads = Transaction::default();
+        for (_, tensor) in &tensors {
+            reads = reads.register(tensor.clone());
+        }
+        if let Some((_, first, second)) = &moments {
+            reads = reads.register(first.clone()).register(second.clone());
+        }
+        let mut data = reads.execute_async().await?.into_iter();
+        let mut next = || -> Vec<f32> {
+            data.next().map(|data| data.iter::<f32>().collect()).unwrap_or_default()
+        };
+        let weights = tensors
+            .iter()
+            .map(|(entry, _)| (entry.name.clone(), (entry.shape.clone(), next())))
+            .collect();
+        let moments = moments.map(|(time, _, _)| Moments { time, first: next(), second: next() });
+        Ok(Member {
+            role: role.to_owned(),
+            config: self.config.clone(),
+            step: self.step,
+            weights,
+            moments,
+        })
+    }
+
+    /// A session that goes on from a saved one.
+    ///
+    /// # Errors
+    /// A configuration that cannot run, or weights that do not fit it.
+    pub fn restore(member: &Member, device: &Device) -> Result<Self, RestoreError> {
+        let mut session = Self::new(member.config.clone(), device)?;
+        session.network = params::load(session.network, &member.weights, |_| false)?;
+        session.optim.restore(member.moments.clone(), &session.device);
+        session.step = member.step;
+        Ok(session)
+    }
+
+    /// The same run from another run's weights (transfer): a head for another number of classes is drawn anew, and
+    /// the step counts from 0.
+    ///
+    /// # Errors
+    /// Any other tensor that differs.
+    pub fn with_weights(mut self, member: &Member) -> Result<Self, Misfit> {
+        let mut weights = member.weights.clone();
+        let is_head = |name: &str| name.split('.').any(|part| part == "head");
+        for entry in params::entries(&self.network) {
+            let differs = weights.get(&entry.name).is_some_and(|(shape, _)| *shape != entry.shape);
+            if is_head(&entry.name) && differs {
+                weights.remove(&entry.name);
+            }
+        }
+        self.network = params::load(self.network, &weights, is_head)?;
+        self.optim.forget_weights();
+        Ok(self)
+    }
+
+    /// A second session in the same state; tensors are shared until one of them trains.
+    pub fn fork(&self) -> Self {
+        Self {
+            config: self.config.clone(),
+            device: self.device.clone(),
+            network: self.network.clone(),
+            optim: self.optim.clone(),
+            trained: self.trained.clone(),
+            step: self.step,
+        }
+    }
+
+    /// The network as it is (autodiff device).
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    fn classes(&self) -> usize {
+        match &self.config.model {
+            ModelConfig::Ge2msT(model) => model.classes,
+            ModelConfig::DenseVit(model) => model.classes,
+        }
+    }
+
+    fn is_rate_coded(&self) -> bool {
+        matches!(&self.config.model, ModelConfig::Ge2msT(model) if matches!(model.coding, InputCoding::Rate { .. }))
+    }
+
+    fn upload(&self, batch: &Batch) -> Tensor<4> {
+        let side = match &self.config.model {
+            ModelConfig::Ge2msT(model) => model.image_size,
+            ModelConfig::DenseVit(model) => model.image_size,
+        };
+        let data = TensorData::new(batch.images.clone(), [batch.labels.len(), 3, side, side]);
+        Tensor::from_data(data, &self.device)
+    }
+
+    /// Make the network and the optimiser's mask follow the freeze policy.
+    fn apply_freeze(&mut self) {
+        let policy = self.config.train.freeze;
+        self.network = self.network.clone().frozen(policy);
+        self.trained = trained_mask(&self.network);
+        self.optim.forget_weights();
+    }
+}
+
+/// Why a saved session cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The configuration inside is invalid.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// Names or shapes differ.
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
+}
+
+impl StepStats {
+    /// Read the loss and the accuracy.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub async fn read(&self) -> Result<StepNumbers, ExecutionError> {
+        let reads = Transaction::default().register(self.loss.clone()).register(self.logits.clone());
+        let mut data = reads.execute_async().await?.into_iter();
+        let mut next = || -> Vec<f32> {
+            data.next().map(|data| data.iter::<f32>().collect()).unwrap_or_default()
+        };
+        let loss = next().first().copied().unwrap_or(f32::NAN);
+        let logits = next();
+        let classes = logits.len() / self.labels.len().max(1);
+        let right = self
+            .labels
+            .iter()
+            .zip(logits.chunks_exact(classes.max(1)))
+            .filter(|(label, row)| super::eval::argmax(row) == usize::from(**label))
+            .count();
+        Ok(StepNumbers {
+            loss: f64::from(loss),
+            accuracy: right as f64 / self.labels.len().max(1) as f64,
+        })
+    }
+
+    /// Mean firing rate of the batch over all layers and steps; `None` for a dense network.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub async fn firing_rate(&self) -> Result<Option<f64>, ExecutionError> {
+        match self.trace.mean_rate() {
+            None => Ok(None),
+            Some(rate) => {
+                let data = rate.inner().into_data_async().await?;
+                Ok(data.iter::<f64>().next())
+            }
+        }
+    }
+}
