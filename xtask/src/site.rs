@@ -184,6 +184,7 @@ mod tests {
 
     #[test]
     fn the_build_id_follows_the_sources() {
+        fs::create_dir_all(root().join("target")).unwrap();
         let folder = tempfile::tempdir_in(root().join("target")).unwrap();
         let id = |text: &str| {
             fs::write(folder.path().join("a"), text).unwrap();

@@ -1,0 +1,19 @@
+//! Uses the built page (`dist/`) in headless Chromium as a visitor would. `cargo xtask test page` builds
+//! it first and sets:
+//!
+//! - `GEMST_CIFAR`: folder of the official CIFAR binaries; without it the tests make images of ten
+//!   colours in the official layout;
+//! - `GEMST_TRAIN`: the native program, which makes the shards.
+//!
+//! Every test has a browser with an empty profile. The site is served from a sub-path, as on GitHub Pages.
+//! No test asserts a time; the waits are long because continuous integration has two busy cores.
+
+mod camera;
+mod checkpoint;
+mod dataset;
+mod gpu;
+mod looks;
+mod picture;
+mod site;
+mod start;
+mod training;

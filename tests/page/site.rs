@@ -1,0 +1,109 @@
+//! What every test begins with: the served site, a browser, a page that is ready.
+
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use xtask::browser::Options;
+use xtask::page::Page;
+use xtask::server::{Mount, Server};
+
+/// For whatever must happen soon.
+pub const SOON: Duration = Duration::from_secs(60);
+/// For whatever the CPU engine computes.
+pub const LATER: Duration = Duration::from_secs(600);
+
+/// Where the site lies on its host.
+const PATH: &str = "/some/sub/path/";
+
+/// The served site; it stops when dropped.
+pub struct Site {
+    pub server: Server,
+}
+
+impl Site {
+    /// Serves `dist/` without its data shards.
+    pub fn serve() -> Result<Self> {
+        let nothing = std::env::temp_dir().join("gemst-no-shards");
+        Self::with_shards(&nothing)
+    }
+
+    /// Serves `dist/` with these data shards (`FOLDER/cifar10/manifest.json` …).
+    pub fn with_shards(folder: &Path) -> Result<Self> {
+        let mount = |path: String, folder: &Path| Mount {
+            path,
+            folder: folder.to_owned(),
+        };
+        let mounts = vec![
+            mount(PATH.into(), &xtask::site::dist()),
+            mount(format!("{PATH}data/"), folder),
+        ];
+        Ok(Self {
+            server: Server::start(mounts, 0, None)?,
+        })
+    }
+
+    /// The page's address with these URL parameters.
+    pub fn url(&self, query: &str) -> String {
+        format!("{}{PATH}?{query}", self.server.origin())
+    }
+
+    /// Data files that were asked for.
+    pub fn shard_bytes(&self) -> u64 {
+        let prefix = format!("{PATH}data/");
+        self.server
+            .log()
+            .iter()
+            .filter(|served| served.url.starts_with(&prefix) && served.url.ends_with(".bin"))
+            .map(|served| served.bytes)
+            .sum()
+    }
+}
+
+/// A small run on the CPU with generated images: what most tests need.
+pub const SMALL_RUN: &str = "backend=cpu&preset=tiny&dataset=synthetic";
+
+/// A page in a browser without WebGPU and camera, ready to train.
+pub fn ready(site: &Site, query: &str) -> Result<Page> {
+    ready_in(site, query, &Options::default())
+}
+
+/// The same in another browser.
+pub fn ready_in(site: &Site, query: &str, options: &Options) -> Result<Page> {
+    let mut page = Page::open(options)?;
+    page.go(&site.url(query))?;
+    page.wait_metric("state", LATER, |state| state == "ready")?;
+    Ok(page)
+}
+
+/// Trains until the step counter has reached `steps`, then pauses; the step it stopped at.
+pub fn train_to(page: &mut Page, steps: f64) -> Result<f64> {
+    page.press("Train")?;
+    page.wait_number("step", LATER, |step| step >= steps)?;
+    pause(page)
+}
+
+/// Pauses; the step training stopped at.
+pub fn pause(page: &mut Page) -> Result<f64> {
+    page.press("Pause")?;
+    page.wait_metric("state", SOON, |state| state == "paused")?;
+    page.number("step")
+}
+
+/// Evaluates; the accuracy the page then shows.
+///
+/// The old figure may still stand there, so the wait is for the button: it is disabled while the
+/// engine evaluates, or comes back with a new figure.
+pub fn evaluate(page: &mut Page) -> Result<f64> {
+    page.eval("for (const e of document.querySelectorAll('[data-metric=\"eval-accuracy\"]')) e.dataset.value = ''")?;
+    page.press("Evaluate")?;
+    page.wait_number("eval-accuracy", LATER, |accuracy| {
+        (0.0..=1.0).contains(&accuracy)
+    })
+}
+
+/// A file of this test, in a folder that is deleted at the end.
+pub fn file(folder: &tempfile::TempDir, name: &str, bytes: &[u8]) -> Result<PathBuf> {
+    let path = folder.path().join(name);
+    std::fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))?;
+    Ok(path)
+}
