@@ -339,7 +339,7 @@ fn small() -> &'static Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_pieces_give_the_same_set(cuts in prop::collection::vec(0usize..small().len(), 0..40)) {
