@@ -109,7 +109,7 @@ fn a_refused_camera_has_words_and_a_way_forward() -> Result<()> {
     let (_folder, mut page) = with_camera(&site, "denied")?;
     page.press("Start camera")?;
     page.wait_text(
-        &["blocked", "denied", "refused", "not allowed", "permission"],
+        &["blocked", "denied", "refused", "does not let", "permission"],
         SOON,
     )?;
     ensure!(

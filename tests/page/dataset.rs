@@ -132,7 +132,7 @@ fn make_shards(folder: &Path) -> Result<()> {
         .args(["shards", "--dataset", "cifar10", "--data"])
         .arg(binaries.parent().context("it lies in a folder")?)
         .arg("--out")
-        .arg(folder.join("shards/cifar10"))
+        .arg(folder.join("shards"))
         .status()?;
     ensure!(status.success(), "`train shards` failed");
     Ok(())

@@ -50,9 +50,7 @@ pub fn make(folder: Option<PathBuf>) -> Result<()> {
         }
     };
     for set in sets {
-        let out = root().join("data").join(set);
-        shards(&folder, set, &out)?;
-        println!("{} is made", out.display());
+        shards(&folder, set)?;
     }
     println!("`cargo xtask serve` (or build) now puts these beside the page");
     Ok(())
@@ -86,15 +84,15 @@ fn sets_in(folder: &Path) -> Result<Vec<&'static str>> {
     Ok(sets)
 }
 
-/// Writes one set's shards with the native program.
-fn shards(folder: &Path, set: &str, out: &Path) -> Result<()> {
+/// Writes one set's shards to `data/SET/` with the native program.
+fn shards(folder: &Path, set: &str) -> Result<()> {
     run(command("cargo")
         .args(["run", "--release", "--bin", "train", "--", "shards"])
         .arg("--data")
         .arg(fs::canonicalize(folder)?)
         .args(["--dataset", set])
         .arg("--out")
-        .arg(out))
+        .arg(root().join("data")))
 }
 
 impl Archive {

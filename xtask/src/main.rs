@@ -6,13 +6,15 @@ use std::process::ExitCode;
 use xtask::server::Server;
 use xtask::setup::{self, Purpose};
 use xtask::suite::Group;
-use xtask::{data, site, suite};
+use xtask::{bench, data, site, suite};
 
 const HELP: &str = "\
 cargo xtask serve [--port 8080] [--no-build]   build the page and serve it on this machine
 cargo xtask test [native|web|page]…            every test, or some groups of them
 cargo xtask build                              build the deployable site into dist/
 cargo xtask data [DIR]                         CIFAR shards beside the page, from DIR or downloaded
+cargo xtask bench [--preset NAME] [--batch N] [--steps N] [--gpu-steps N] [--peers] [--no-build]
+                                               what the built page takes, in a headless browser
 cargo xtask setup                              only find or install the tools
 
 Each installs what is missing, and says so.
@@ -52,6 +54,7 @@ fn run() -> Result<()> {
             }
             data::make(folder)
         }
+        Some("bench") => bench(arguments),
         Some("setup") => {
             nothing_more(arguments)?;
             setup::ensure(&[Purpose::NativeTest, Purpose::Build, Purpose::BrowserTest])
@@ -86,6 +89,31 @@ fn serve(mut arguments: lexopt::Parser) -> Result<()> {
     println!("\nOpen {}/   (Ctrl+C ends)", server.origin());
     server.wait();
     Ok(())
+}
+
+fn bench(mut arguments: lexopt::Parser) -> Result<()> {
+    let mut plan = bench::Plan::default();
+    let mut build = true;
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("preset") => plan.preset = arguments.value()?.string()?,
+            Long("batch") => plan.batch = arguments.value()?.parse()?,
+            Long("steps") => plan.cpu_steps = arguments.value()?.parse()?,
+            Long("gpu-steps") => plan.gpu_steps = arguments.value()?.parse()?,
+            Long("peers") => plan.peers = true,
+            Long("no-build") => build = false,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let mut purposes = vec![Purpose::BrowserTest];
+    if build {
+        purposes.push(Purpose::Build);
+    }
+    setup::ensure(&purposes)?;
+    if build {
+        site::build()?;
+    }
+    bench::run(&plan)
 }
 
 fn test(mut arguments: lexopt::Parser) -> Result<()> {

@@ -20,6 +20,8 @@ pub struct Page {
     /// The browser.
     pub browser: Browser,
     session: String,
+    /// Session and script address of every worker met.
+    workers: Vec<(String, String)>,
     record: Record,
 }
 
@@ -42,6 +44,7 @@ impl Page {
         let mut page = Self {
             browser,
             session,
+            workers: Vec::new(),
             record: Record::default(),
         };
         for domain in ["Page", "Runtime", "Log", "Network", "DOM", "Accessibility"] {
@@ -85,7 +88,25 @@ impl Page {
 
     /// The value of a JavaScript expression; a promise is awaited.
     pub fn eval(&mut self, expression: &str) -> Result<Value> {
-        let mut answer = self.call(
+        let session = self.session.clone();
+        self.eval_in(&session, expression)
+    }
+
+    /// The value of an expression in the worker started last from a script with this in its address.
+    pub fn eval_in_worker(&mut self, script: &str, expression: &str) -> Result<Value> {
+        let worker = self
+            .workers
+            .iter()
+            .rev()
+            .find(|(_, url)| url.contains(script));
+        let (session, _) = worker.with_context(|| format!("no worker runs {script}"))?;
+        let session = session.clone();
+        self.eval_in(&session, expression)
+    }
+
+    fn eval_in(&mut self, session: &str, expression: &str) -> Result<Value> {
+        let mut answer = self.browser.connection.call(
+            Some(session),
             "Runtime.evaluate",
             json!({ "expression": expression, "returnByValue": true, "awaitPromise": true }),
         )?;
@@ -244,6 +265,10 @@ impl Page {
             connection.send(session, "Runtime.evaluate", json!({ "expression": script }))?;
         }
         connection.send(session, "Runtime.runIfWaitingForDebugger", json!({}))?;
+        let url = params["targetInfo"]["url"].as_str();
+        if let (Some(session), Some(url)) = (session, url) {
+            self.workers.push((session.to_owned(), url.to_owned()));
+        }
         Ok(())
     }
 }

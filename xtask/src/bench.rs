@@ -1,0 +1,254 @@
+//! `cargo xtask bench`: what the built page takes in a headless browser. A script that every worker runs
+//! before its own notes the time and the number of GPU dispatches at each message the engine sends, so
+//! the figures are the engine's, not the page's drawing of them.
+
+mod peers;
+mod table;
+
+use crate::browser::Options;
+use crate::page::Page;
+use crate::server::Server;
+use crate::site;
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::time::Duration;
+use table::Figures;
+
+/// What to measure.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Preset of the spiking network; its dense twin follows.
+    pub preset: String,
+    /// Images per training step.
+    pub batch: u32,
+    /// Training steps timed on the CPU engine, after two warm-up steps.
+    pub cpu_steps: u32,
+    /// Training steps timed on the WebGPU engine, after one warm-up step.
+    pub gpu_steps: u32,
+    /// Run the peers in `../shared/peers` too.
+    pub peers: bool,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            preset: "small".into(),
+            batch: 32,
+            cpu_steps: 8,
+            gpu_steps: 2,
+            peers: false,
+        }
+    }
+}
+
+/// Pictures classified for the mean time of one image, after one warm-up.
+const PICTURES: usize = 10;
+
+/// For a step of SwiftShader, kernels compiled on the way.
+const PATIENCE: Duration = Duration::from_secs(1500);
+
+/// Runs in each worker first.
+const WORKER_SCRIPT: &str = r"
+self.noted = { dispatches: 0, events: [] };
+for (const name of ['dispatchWorkgroups', 'dispatchWorkgroupsIndirect']) {
+  const encoder = self.GPUComputePassEncoder?.prototype;
+  if (!encoder) break;
+  const real = encoder[name];
+  encoder[name] = function (...a) { self.noted.dispatches++; return real.apply(this, a); };
+}
+const post = self.postMessage.bind(self);
+self.postMessage = (message, ...rest) => {
+  const event = JSON.parse(message[0]);
+  if (event.event === 'step' || event.event === 'classified')
+    self.noted.events.push({
+      event: event.event, at: performance.now(), dispatches: self.noted.dispatches,
+      spiking: event.spiking?.ms ?? 0, dense: event.dense?.ms ?? 0,
+    });
+  return post(message, ...rest);
+};";
+
+/// Notes when the page says it is ready, in milliseconds since navigation began.
+const PAGE_SCRIPT: &str = r#"
+const watch = new MutationObserver(() => {
+  if (document.querySelector('[data-metric="state"][data-value="ready"]')) {
+    window.readyAt = performance.now();
+    watch.disconnect();
+  }
+});
+watch.observe(document, { subtree: true, childList: true, attributes: true });"#;
+
+/// Measures `dist/` and prints a table.
+pub fn run(plan: &Plan) -> Result<()> {
+    let dist = site::dist();
+    if !dist.join("index.html").is_file() {
+        bail!("there is no dist/ to measure; run without --no-build");
+    }
+    let server = Server::site(&dist, 0)?;
+    println!("\nMeasuring preset {}, batch {}", plan.preset, plan.batch);
+    let mut all = Vec::new();
+    for (backend, steps, warm_up) in [("cpu", plan.cpu_steps, 2), ("webgpu", plan.gpu_steps, 1)] {
+        println!("  {backend} …");
+        match measure(&server, plan, backend, steps, warm_up) {
+            Ok(figures) => all.push(figures),
+            Err(error) => println!("  {backend}: not measured: {error:#}"),
+        }
+    }
+    table::print(&all, &site::downloads(&dist)?);
+    if plan.peers {
+        peers::run(plan, &all)?;
+    }
+    if all.is_empty() {
+        bail!("nothing could be measured");
+    }
+    Ok(())
+}
+
+fn measure(
+    server: &Server,
+    plan: &Plan,
+    backend: &'static str,
+    steps: u32,
+    warm_up: u32,
+) -> Result<Figures> {
+    let alone = trained(server, plan, backend, steps + warm_up, "off")?;
+    let both = trained(server, plan, backend, steps + warm_up, "on")?;
+    let per_step = |notes: &[Note]| -> (f64, f64) {
+        let timed = &notes[warm_up as usize - 1..];
+        let (first, last) = (&timed[0], &timed[timed.len() - 1]);
+        let count = (timed.len() - 1) as f64;
+        (
+            (last.at - first.at) / count,
+            (last.dispatches - first.dispatches) / count,
+        )
+    };
+    let (spiking_step, spiking_dispatches) = per_step(&alone.steps);
+    let (both_step, both_dispatches) = per_step(&both.steps);
+    let mean = |figure: fn(&Note) -> f64| {
+        let timed = &both.pictures[1..];
+        timed.iter().map(figure).sum::<f64>() / timed.len() as f64
+    };
+    Ok(Figures {
+        backend,
+        adapter: both.adapter,
+        ready_ms: alone.ready_ms,
+        first_step_ms: alone.first_step_ms,
+        spiking_step_ms: spiking_step,
+        // The engine trains the twin on the same batch, so its share is the difference.
+        dense_step_ms: both_step - spiking_step,
+        spiking_dispatches,
+        dense_dispatches: both_dispatches - spiking_dispatches,
+        spiking_image_ms: mean(|note| note.spiking),
+        dense_image_ms: mean(|note| note.dense),
+    })
+}
+
+/// What one browser measured.
+struct Measured {
+    adapter: String,
+    ready_ms: f64,
+    first_step_ms: f64,
+    steps: Vec<Note>,
+    pictures: Vec<Note>,
+}
+
+/// One message of the engine.
+#[derive(Debug, Clone, Copy)]
+struct Note {
+    at: f64,
+    dispatches: f64,
+    spiking: f64,
+    dense: f64,
+}
+
+/// A fresh browser, `steps` training steps, and with the twin a few pictures from its held-out images.
+fn trained(
+    server: &Server,
+    plan: &Plan,
+    backend: &str,
+    steps: u32,
+    twin: &str,
+) -> Result<Measured> {
+    let mut page = Page::open(&Options {
+        webgpu: backend == "webgpu",
+        worker_script: Some(WORKER_SCRIPT.into()),
+        ..Options::default()
+    })?;
+    page.before_load(PAGE_SCRIPT)?;
+    page.go(&format!(
+        "{}/?backend={backend}&preset={}&batch={}&twin={twin}&dataset=synthetic",
+        server.origin(),
+        plan.preset,
+        plan.batch
+    ))?;
+    page.wait_metric("state", PATIENCE, |state| state == "ready")?;
+    page.wait_metric("backend", PATIENCE, |shown| shown == backend)?;
+    let script = match backend {
+        "webgpu" => "worker_gpu_loader.js",
+        _ => "worker_cpu_loader.js",
+    };
+    let ready_ms = page.eval("window.readyAt")?.as_f64().unwrap_or(f64::NAN);
+    let pressed = page.eval_in_worker(script, "performance.now()")?;
+    page.press("Train")?;
+    page.wait_number("step", PATIENCE, |step| step >= f64::from(steps))?;
+    page.press("Pause")?;
+    page.wait_metric("state", PATIENCE, |state| state == "paused")?;
+    let notes = notes(&mut page, script, "step")?;
+    let first = notes.first().context("no step was noted")?;
+    let first_step_ms = first.at - pressed.as_f64().unwrap_or(f64::NAN);
+    let pictures = if twin == "on" {
+        classified(&mut page, script)?
+    } else {
+        Vec::new()
+    };
+    Ok(Measured {
+        adapter: page.metric("adapter")?.unwrap_or_default(),
+        ready_ms,
+        first_step_ms,
+        steps: notes,
+        pictures,
+    })
+}
+
+/// Opens the same image file again and again.
+fn classified(page: &mut Page, script: &str) -> Result<Vec<Note>> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("grey.bmp");
+    std::fs::write(&file, grey_bitmap())?;
+    for count in 1..=PICTURES + 1 {
+        page.choose("Open image", &file)?;
+        page.wait("an answer", PATIENCE, |page| {
+            let noted = notes(page, script, "classified")?.len();
+            Ok((noted >= count).then_some(()))
+        })?;
+    }
+    notes(page, script, "classified")
+}
+
+fn notes(page: &mut Page, script: &str, event: &str) -> Result<Vec<Note>> {
+    let noted = page.eval_in_worker(script, "self.noted.events")?;
+    let number = |note: &Value, name: &str| note[name].as_f64().unwrap_or(f64::NAN);
+    Ok(noted
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|note| note["event"] == event)
+        .map(|note| Note {
+            at: number(note, "at"),
+            dispatches: number(note, "dispatches"),
+            spiking: number(note, "spiking"),
+            dense: number(note, "dense"),
+        })
+        .collect())
+}
+
+/// A 32×32 bitmap with a ramp from dark to bright: 54 bytes of header, three bytes a pixel.
+fn grey_bitmap() -> Vec<u8> {
+    const SIDE: u32 = 32;
+    let mut bytes = b"BM".to_vec();
+    for word in [54 + 3 * SIDE * SIDE, 0, 54, 40, SIDE, SIDE, 1 | 24 << 16, 0] {
+        bytes.extend(word.to_le_bytes());
+    }
+    bytes.extend([0; 20]);
+    bytes.extend((0..SIDE * SIDE).flat_map(|pixel| [(pixel / 4) as u8; 3]));
+    bytes
+}

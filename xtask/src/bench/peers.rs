@@ -1,0 +1,114 @@
+//! Other libraries that train in the browser, on the dense twin's shape, in the same session. Their
+//! runner is not part of this repository; it needs node and the npm registry.
+
+use super::{Plan, table::Figures};
+use crate::setup;
+use crate::shell::{self, command, find, output, root, target_dir};
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const PEERS: &str = "jax:webgpu,tfjs:webgpu,jax:wasm";
+/// Steps the runner times; the first ones compile.
+const STEPS: usize = 6;
+
+/// Runs the peers and prints how they compare with our dense twin.
+pub fn run(plan: &Plan, ours: &[Figures]) -> Result<()> {
+    let source = root().join("../shared/peers");
+    if !source.is_dir() || find("node").is_none() {
+        println!(
+            "\nPeers: skipped ({} and node are needed)",
+            source.display()
+        );
+        return Ok(());
+    }
+    println!(
+        "\nPeers, dense ViT of width 128, depth 4, 4 heads, batch {} (a minute for npm first)",
+        plan.batch
+    );
+    let folder = install(&source)?;
+    let mut node = command("node");
+    node.current_dir(&folder)
+        .arg("run.mjs")
+        .args(["128", "4", "4", &STEPS.to_string(), &plan.batch.to_string()])
+        .env("PEERS", PEERS);
+    if let Some(chromium) = setup::chromium() {
+        node.env("CHROMIUM_PATH", chromium);
+    }
+    let printed = output(&mut node).context("the peers' runner failed")?;
+    println!(
+        "{:<22} {:>10} {:>10} {:>11}   against our dense step",
+        "", "step, ms", "image, ms", "dispatches"
+    );
+    for line in printed.lines() {
+        let Ok(peer) = serde_json::from_str::<Value>(line) else {
+            println!("{line}");
+            continue;
+        };
+        let (step, image) = (settled(&peer["train"]), settled(&peer["infer"]));
+        let ratios: Vec<String> = ours
+            .iter()
+            .map(|f| format!("{} {:.2}×", f.backend, step / f.dense_step_ms))
+            .collect();
+        println!(
+            "{:<22} {step:>10.1} {image:>10.1} {:>11}   {}",
+            peer["name"].as_str().unwrap_or("?"),
+            peer["trainDispatches"],
+            ratios.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// A writable copy with its packages installed.
+fn install(source: &Path) -> Result<PathBuf> {
+    let folder = target_dir().join("peers");
+    fs::create_dir_all(&folder)?;
+    for entry in fs::read_dir(source)? {
+        let entry = entry?.path();
+        if entry.is_file() {
+            let to = folder.join(entry.file_name().unwrap_or_default());
+            // The original may be read-only, and so would a plain copy be.
+            fs::write(to, fs::read(entry)?)?;
+        }
+    }
+    if !folder.join("node_modules").is_dir() {
+        run_in(
+            &folder,
+            "npm",
+            &["install", "--ignore-scripts", "--no-audit", "--no-fund"],
+        )?;
+        run_in(&folder, "node", &["node_modules/esbuild/install.js"])?;
+    }
+    Ok(folder)
+}
+
+fn run_in(folder: &Path, program: &str, arguments: &[&str]) -> Result<()> {
+    shell::run(command(program).current_dir(folder).args(arguments))
+}
+
+/// The median of the later half: the first steps compile.
+fn settled(times: &Value) -> f64 {
+    let mut times: Vec<f64> = times
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_f64)
+        .collect();
+    let mut later = times.split_off(times.len() / 2);
+    later.sort_by(f64::total_cmp);
+    later.get(later.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_first_steps_do_not_count() {
+        assert_eq!(settled(&json!([900.0, 50.0, 12.0, 10.0, 11.0])), 11.0);
+        assert!(settled(&json!([])).is_nan());
+    }
+}
