@@ -1,1 +1,23 @@
-//! kernels
+//! Fused operations: what a spiking layer does over all time steps in one pass forward and one backward.
+//!
+//! Each operation is a burn backend extension: a loop in plain Rust for the CPU backend (flex), one
+//! CubeCL kernel for WebGPU and native GPUs, one hand-written gradient for autodiff over either, and a
+//! reference made of burn's own differentiable operations that the tests hold both against.
+//!
+//! | operation | equations | reference |
+//! |---|---|---|
+//! | [`lif()`] | leaky or plain integrate-and-fire over time | [`lif_reference`] |
+//! | [`exp_g_if`] | our ExpG-IF as a quantiser, trained straight through | [`exp_g_if_reference`] |
+//! | [`exp_g_if_spikes`] | the same neuron, spike by spike | – |
+//! | [`spike_count`] | spikes behind an ExpG-IF output | – |
+//!
+//! Tensors are `f32`. The device comes with the tensor, and nothing is read back.
+
+mod exp_g_if;
+mod lif;
+pub mod surrogate;
+
+pub use exp_g_if::{
+    ExpGIfParams, exp_g_if, exp_g_if_reference, exp_g_if_spikes, exp_g_if_with, spike_count,
+};
+pub use lif::{LifParams, LifTrace, lif, lif_reference, lif_trace};
