@@ -20,6 +20,17 @@ pub struct Census {
     pub params: u64,
     /// T, time steps a spike train lasts (1 for the dense twin).
     pub time_steps: usize,
+    /// Arithmetic of one neuron update (zero for the dense twin).
+    pub update: UpdateOps,
+}
+
+/// Arithmetic of one neuron in one step, beside the accumulates that brought its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct UpdateOps {
+    /// Additions, subtractions and comparisons.
+    pub adds: u32,
+    /// Multiply-accumulates (the leak).
+    pub macs: u32,
 }
 
 /// One synaptic layer: what it multiplies, and what its input is made of.
@@ -37,6 +48,12 @@ pub struct LayerSpec {
     /// Neurons fed by this layer's input site (elements of the input per time step), 0 if the input
     /// comes from no neuron.
     pub neurons: u64,
+    /// Neuron updates per picture, all steps, of every neuron between the previous synaptic layer and
+    /// this one (for `head` the last neurons, whose spikes are pooled before it).
+    pub updates: u64,
+    /// Element-wise additions per picture at this layer's output: bias (a folded BatchNorm), shortcut,
+    /// step or position embedding; for `head` also the pooling over tokens.
+    pub adds: u64,
 }
 
 /// Geometry of a synaptic layer, for one time step of one picture.
@@ -71,12 +88,15 @@ pub enum LayerOp {
         /// Channel groups.
         groups: usize,
     },
-    /// Product of two activations, e.g. `q kᵀ`: `pairs` inner products of length `length`.
+    /// Product of two activations, e.g. `q kᵀ`: `pairs · length` multiply-accumulates.
     Product {
-        /// Number of inner products, masked pairs excluded.
+        /// Number of inner products (or of rank-one terms), masked pairs excluded.
         pairs: u64,
         /// Length of each.
         length: usize,
+        /// Operands that are spike trains: 2 for `scores` and `kv`, 1 for `context`, 0 where both are
+        /// real. Every step of one weighted train meets every step of the other ([`LayerSpec::runs`]).
+        trains: usize,
     },
 }
 
