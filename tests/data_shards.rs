@@ -4,7 +4,7 @@ mod data_support;
 
 use data_support::*;
 use gemst::config::DatasetKind::{Cifar10, Cifar100};
-use gemst::data::shards::{self, MANIFEST_FILE, Manifest, SHARD_FORMAT, SHARD_IMAGES};
+use gemst::data::shards::{self, MANIFEST_FILE, Manifest, SHARD_FORMAT, SHARD_IMAGES, Shard};
 use gemst::data::{DataError, Dataset, ImageSet, Split, cifar, class_names};
 
 fn dataset(train: usize, held_out: usize) -> Dataset {
@@ -15,6 +15,12 @@ fn dataset(train: usize, held_out: usize) -> Dataset {
         held_out: pictures(Cifar100, held_out, 1),
         origin: "made for a test".into(),
     }
+}
+
+/// Manifest and shards of a data set, in memory.
+fn packed(dataset: &Dataset) -> (Manifest, Vec<Vec<u8>>) {
+    let (shards, contents): (Vec<Shard>, Vec<_>) = shards::pack(dataset).unzip();
+    (Manifest::new(dataset, shards), contents)
 }
 
 /// Both parts as the files in `dir` give them.
@@ -83,7 +89,7 @@ fn the_crc_is_the_usual_one() {
 
 #[test]
 fn only_the_needed_shards_are_named() {
-    let manifest = Manifest::of(&dataset(2500, 1001));
+    let (manifest, _) = packed(&dataset(2500, 1001));
     let count = |split, limit| manifest.needed(split, limit).len();
     for (limit, shards) in [(Some(0), 0), (Some(1), 1), (Some(1000), 1), (Some(1001), 2)] {
         assert_eq!(count(Split::Train, limit), shards, "{limit:?}");
@@ -98,8 +104,7 @@ fn only_the_needed_shards_are_named() {
 #[test]
 fn wrong_bytes_are_refused_and_leave_the_set_alone() {
     let dataset = dataset(4, 2);
-    let manifest = Manifest::of(&dataset);
-    let contents: Vec<_> = shards::contents(&dataset).collect();
+    let (manifest, contents) = packed(&dataset);
     let (shard, bytes) = (&manifest.shards[1], &contents[1]);
     let mut set = pictures(Cifar100, 2, 9);
     let before = set.clone();
@@ -130,7 +135,7 @@ fn wrong_bytes_are_refused_and_leave_the_set_alone() {
     // A shard that was made wrongly: right checksum, impossible label in its last record.
     let mut wrong = bytes.clone();
     wrong[3 * 3073] = 100;
-    let entry = shards::Shard {
+    let entry = Shard {
         crc32: shards::checksum(&wrong),
         ..shard.clone()
     };
@@ -147,7 +152,7 @@ fn wrong_bytes_are_refused_and_leave_the_set_alone() {
 
 #[test]
 fn a_manifest_that_contradicts_itself_is_refused() {
-    let manifest = Manifest::of(&dataset(4, 2));
+    let (manifest, _) = packed(&dataset(4, 2));
     let refused = |json: &[u8], says: &str| {
         let text = Manifest::from_json("data/manifest.json", json)
             .unwrap_err()
@@ -210,6 +215,62 @@ fn an_empty_part_is_not_written() {
     std::fs::write(&blocked, "").unwrap();
     let error = shards::write(&blocked, &dataset(1, 1)).unwrap_err();
     assert!(matches!(error, DataError::Io { .. }), "{error}");
+}
+
+/// The shards that `tests/web_data.rs` loads in a browser: six of three training pictures each, one
+/// of eight held-out pictures, made here without the code under test.
+fn fixture() -> Vec<(String, Vec<u8>)> {
+    let (train, test) = (pictures(Cifar10, 18, 0), pictures(Cifar10, 8, 1));
+    let parts = train
+        .labels
+        .chunks(3)
+        .zip(train.pixels.chunks(3 * 3072))
+        .map(|(labels, pixels)| (Split::Train, labels, pixels))
+        .chain([(Split::Test, &test.labels[..], &test.pixels[..])]);
+    let mut shards = Vec::new();
+    let mut files = Vec::new();
+    for (number, (split, labels, pixels)) in parts.enumerate() {
+        let set = ImageSet::new(pixels.to_vec(), labels.to_vec()).unwrap();
+        let bytes = records(Cifar10, &set);
+        let crc32 = shards::checksum(&bytes);
+        let file = format!("{}-{number:02}-{crc32}.bin", split.name());
+        let (images, size) = (set.len(), bytes.len() as u64);
+        shards.push(Shard {
+            file: file.clone(),
+            images,
+            split,
+            bytes: size,
+            crc32,
+        });
+        files.push((file, bytes));
+    }
+    let manifest = Manifest {
+        format: 1,
+        kind: Cifar10,
+        classes: class_names(Cifar10),
+        origin: "generated for tests".into(),
+        shards,
+    };
+    files.push((MANIFEST_FILE.into(), manifest.to_json().into_bytes()));
+    files
+}
+
+/// `GEMST_BLESS=1` writes the files anew.
+#[test]
+fn the_browser_tests_have_current_shards() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/shards");
+    if std::env::var_os("GEMST_BLESS").is_some() {
+        std::fs::create_dir_all(&folder).unwrap();
+        for (file, bytes) in fixture() {
+            std::fs::write(folder.join(file), bytes).unwrap();
+        }
+    }
+    for (file, bytes) in fixture() {
+        assert!(
+            std::fs::read(folder.join(&file)).unwrap() == bytes,
+            "{file} is stale"
+        );
+    }
 }
 
 #[test]

@@ -30,6 +30,14 @@ impl ImageSet {
         Ok(Self { pixels, labels })
     }
 
+    /// An empty set with room for `images` pictures.
+    pub fn with_capacity(images: usize) -> Self {
+        Self {
+            pixels: Vec::with_capacity(images * IMAGE_BYTES),
+            labels: Vec::with_capacity(images),
+        }
+    }
+
     /// Number of pictures.
     pub fn len(&self) -> usize {
         self.labels.len()

@@ -50,26 +50,41 @@ pub struct Shard {
     pub crc32: String,
 }
 
+impl Shard {
+    /// Checks that these are the shard's bytes.
+    ///
+    /// # Errors
+    /// [`DataError::Checksum`] if size or CRC-32 differ.
+    pub fn verify(&self, bytes: &[u8]) -> Result<(), DataError> {
+        let differs = |what, expected: String, found: String| {
+            Err(DataError::Checksum {
+                file: self.file.clone(),
+                what,
+                expected,
+                found,
+            })
+        };
+        let size = bytes.len() as u64;
+        if size != self.bytes {
+            return differs("size in bytes", self.bytes.to_string(), size.to_string());
+        }
+        let crc32 = checksum(bytes);
+        if crc32 != self.crc32 {
+            return differs("CRC-32", self.crc32.clone(), crc32);
+        }
+        Ok(())
+    }
+}
+
 impl Manifest {
-    /// The shards a data set becomes, without their bytes; [`encode`] makes those.
-    pub fn of(dataset: &Dataset) -> Self {
-        let shards = ranges(dataset).map(|(split, number, range)| {
-            let bytes = encode(part(dataset, split), range.clone());
-            let crc32 = checksum(&bytes);
-            Shard {
-                file: format!("{}-{number:02}-{crc32}.bin", split.name()),
-                images: range.len(),
-                split,
-                bytes: bytes.len() as u64,
-                crc32,
-            }
-        });
+    /// The manifest of a data set and its shards, as [`pack`] gives them.
+    pub fn new(dataset: &Dataset, shards: Vec<Shard>) -> Self {
         Self {
             format: SHARD_FORMAT,
             kind: dataset.kind,
             classes: dataset.classes.clone(),
             origin: dataset.origin.clone(),
-            shards: shards.collect(),
+            shards,
         }
     }
 
@@ -151,25 +166,7 @@ impl Manifest {
     /// [`DataError::Checksum`] for wrong bytes, [`DataError::Label`] for an impossible label;
     /// `set` is unchanged then.
     pub fn parse(&self, shard: &Shard, bytes: &[u8], set: &mut ImageSet) -> Result<(), DataError> {
-        let differs = |what, expected: String, found: String| {
-            Err(DataError::Checksum {
-                file: shard.file.clone(),
-                what,
-                expected,
-                found,
-            })
-        };
-        if bytes.len() as u64 != shard.bytes {
-            return differs(
-                "size in bytes",
-                shard.bytes.to_string(),
-                bytes.len().to_string(),
-            );
-        }
-        let found = checksum(bytes);
-        if found != shard.crc32 {
-            return differs("CRC-32", shard.crc32.clone(), found);
-        }
+        shard.verify(bytes)?;
         let before = set.len();
         let mut decoder = RecordDecoder::new(&shard.file, self.layout());
         let decoded = decoder
@@ -186,19 +183,36 @@ impl Manifest {
     }
 }
 
-/// The bytes of a shard with the pictures `range` of a set.
-pub fn encode(set: &ImageSet, range: std::ops::Range<usize>) -> Vec<u8> {
+/// The shards of a data set with their bytes, one at a time: the small test part first.
+pub fn pack(dataset: &Dataset) -> impl Iterator<Item = (Shard, Vec<u8>)> + '_ {
+    [Split::Test, Split::Train].into_iter().flat_map(|split| {
+        let set = part(dataset, split);
+        (0..set.len().div_ceil(SHARD_IMAGES)).map(move |number| {
+            let start = number * SHARD_IMAGES;
+            let range = start..set.len().min(start + SHARD_IMAGES);
+            let images = range.len();
+            let bytes = encode(set, range);
+            let crc32 = checksum(&bytes);
+            let shard = Shard {
+                file: format!("{}-{number:02}-{crc32}.bin", split.name()),
+                images,
+                split,
+                bytes: bytes.len() as u64,
+                crc32,
+            };
+            (shard, bytes)
+        })
+    })
+}
+
+/// The records of the pictures `range`.
+fn encode(set: &ImageSet, range: std::ops::Range<usize>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(range.len() * (1 + super::IMAGE_BYTES));
     for i in range {
         bytes.push(set.label(i));
         bytes.extend_from_slice(set.image(i));
     }
     bytes
-}
-
-/// The shards' bytes in the order of [`Manifest::of`], one at a time.
-pub fn contents(dataset: &Dataset) -> impl Iterator<Item = Vec<u8>> + '_ {
-    ranges(dataset).map(|(split, _, range)| encode(part(dataset, split), range))
 }
 
 /// CRC-32 of bytes as the manifest writes it.
@@ -213,17 +227,6 @@ fn part(dataset: &Dataset, split: Split) -> &ImageSet {
         Split::Train => &dataset.train,
         Split::Test => &dataset.held_out,
     }
-}
-
-/// Part, number and pictures of each shard.
-fn ranges(dataset: &Dataset) -> impl Iterator<Item = (Split, usize, std::ops::Range<usize>)> + '_ {
-    [Split::Test, Split::Train].into_iter().flat_map(|split| {
-        let len = part(dataset, split).len();
-        (0..len.div_ceil(SHARD_IMAGES)).map(move |number| {
-            let start = number * SHARD_IMAGES;
-            (split, number, start..len.min(start + SHARD_IMAGES))
-        })
-    })
 }
 
 /// Writes the shards of a data set into a folder and the manifest last, so that an interrupted run
@@ -251,11 +254,13 @@ pub fn write(dir: impl AsRef<std::path::Path>, dataset: &Dataset) -> Result<Mani
     let old = std::fs::read(&manifest_path)
         .ok()
         .and_then(|json| Manifest::from_json(MANIFEST_FILE, &json).ok());
-    let manifest = Manifest::of(dataset);
-    for (shard, bytes) in manifest.shards.iter().zip(contents(dataset)) {
+    let mut shards = Vec::new();
+    for (shard, bytes) in pack(dataset) {
         let path = dir.join(&shard.file);
         std::fs::write(&path, bytes).map_err(|e| io(&path, e))?;
+        shards.push(shard);
     }
+    let manifest = Manifest::new(dataset, shards);
     std::fs::write(&manifest_path, manifest.to_json()).map_err(|e| io(&manifest_path, e))?;
     let stale = old
         .iter()

@@ -24,10 +24,7 @@ pub fn generate(seed: u64, train: usize, held_out: usize) -> Dataset {
 }
 
 fn part(purpose: Purpose, seed: u64, len: usize) -> ImageSet {
-    let mut set = ImageSet {
-        pixels: Vec::with_capacity(len * IMAGE_BYTES),
-        labels: Vec::with_capacity(len),
-    };
+    let mut set = ImageSet::with_capacity(len);
     for i in 0..len {
         let label = (i % DatasetKind::Synthetic.classes()) as u8;
         let picture = picture(label, &mut Draws::new(purpose, seed, i as u64, 0));
