@@ -1,0 +1,206 @@
+//! The live figures: what each `data-metric` says, from the state alone.
+
+use super::format::{duration, energy, figure, grouped, percent, times};
+use super::state::{Phase, State};
+use crate::energy::{Activity, LayerActivity};
+use crate::protocol::Backend;
+
+/// One live figure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    /// Name in `data-metric`.
+    pub name: &'static str,
+    /// Raw value in `data-value`; empty while unknown.
+    pub value: String,
+    /// Text for a reader.
+    pub text: String,
+}
+
+/// Stands for a figure that is not known yet.
+pub const UNKNOWN: &str = "–";
+
+/// Every figure of the page.
+pub fn figures(state: &State) -> Vec<Figure> {
+    let run = &state.run;
+    let evaluation = run.evaluation.as_ref();
+    let answer = state.answer.as_ref();
+    let energies = super::ledger::headline(state);
+    let top = answer.and_then(|answer| answer.spiking.top.first().copied());
+    let dense_top = answer.and_then(|answer| answer.dense.top.first().copied());
+    let class = |top: Option<(usize, f32)>| top.map(|(class, _)| state.class_name(class));
+    let confidence = |top: Option<(usize, f32)>| top.map(|(_, share)| f64::from(share));
+    vec![
+        number("step", Some(run.step as f64), grouped),
+        number("loss", run.spiking.map(|(loss, _)| loss), figure),
+        number("dense-loss", run.dense.map(|(loss, _)| loss), figure),
+        number(
+            "train-accuracy",
+            run.spiking.map(|(_, share)| share),
+            percent,
+        ),
+        number(
+            "dense-train-accuracy",
+            run.dense.map(|(_, share)| share),
+            percent,
+        ),
+        number(
+            "eval-accuracy",
+            evaluation.map(|(_, spiking, _)| spiking.accuracy),
+            percent,
+        ),
+        number(
+            "dense-eval-accuracy",
+            evaluation.map(|(_, _, dense)| dense.accuracy),
+            percent,
+        ),
+        number("images-per-second", run.images_per_second, figure),
+        number("firing-rate", run.firing_rate, percent),
+        number("learning-rate", run.lr, figure),
+        number(
+            "spiking-energy-pj",
+            energies.map(|(spiking, _)| spiking),
+            energy,
+        ),
+        number("dense-energy-pj", energies.map(|(_, dense)| dense), energy),
+        number(
+            "energy-ratio",
+            energies.and_then(|(spiking, dense)| ratio(dense, spiking)),
+            times,
+        ),
+        number(
+            "spiking-ms",
+            answer.map(|answer| answer.spiking.ms),
+            duration,
+        ),
+        number("dense-ms", answer.map(|answer| answer.dense.ms), duration),
+        text("prediction", class(top)),
+        number("confidence", confidence(top), percent),
+        text("dense-prediction", class(dense_top)),
+        number("dense-confidence", confidence(dense_top), percent),
+        backend(state.engine.backend),
+        text(
+            "adapter",
+            Some(state.engine.adapter.clone()).filter(|name| !name.is_empty()),
+        ),
+        Figure {
+            name: "dataset",
+            value: state
+                .dataset
+                .as_ref()
+                .map_or(String::new(), |info| info.kind.name().to_owned()),
+            text: dataset(state),
+        },
+        Figure {
+            name: "state",
+            value: state.phase().name().to_owned(),
+            text: phase(state.phase()).to_owned(),
+        },
+    ]
+}
+
+/// Spikes per neuron and step of one layer, in `[0, 1]`.
+pub fn layer_rate(layer: &LayerActivity) -> Option<f64> {
+    let chances = layer.sites * layer.spikes.len() as f64;
+    (chances > 0.0).then(|| layer.spikes.iter().sum::<f64>() / chances)
+}
+
+/// Mean firing rate over all spiking layers, each neuron counting the same.
+pub fn mean_rate(activity: &Activity) -> Option<f64> {
+    let chances = |layer: &LayerActivity| layer.sites * layer.spikes.len() as f64;
+    let all: f64 = activity.layers.iter().map(chances).sum();
+    let spikes: f64 = activity.layers.iter().flat_map(|layer| &layer.spikes).sum();
+    (all > 0.0).then(|| spikes / all)
+}
+
+/// A phase in words.
+pub fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Loading => "loading",
+        Phase::Ready => "ready",
+        Phase::Training => "training",
+        Phase::Paused => "paused",
+        Phase::Camera => "looking",
+        Phase::Error => "stopped",
+    }
+}
+
+/// One sentence on what the page is doing, for its status line.
+pub fn status(state: &State) -> String {
+    if let Some(dead) = &state.engine.dead {
+        return dead.clone();
+    }
+    if !state.engine.activity.is_empty() {
+        return state.engine.activity.clone();
+    }
+    match state.phase() {
+        _ if state.loading_dataset => "Loading images …".to_owned(),
+        _ if state.evaluating => "Evaluating both networks on held-out images …".to_owned(),
+        Phase::Loading => "Building the networks …".to_owned(),
+        Phase::Ready => "Ready. Press Train, or choose a picture to look at.".to_owned(),
+        Phase::Training if state.settings.twin => {
+            "Training: both networks learn from the same images.".to_owned()
+        }
+        Phase::Training => "Training the spiking network.".to_owned(),
+        Phase::Paused => format!("Paused at step {}.", grouped(state.run.step as f64)),
+        Phase::Camera => "Looking through the camera.".to_owned(),
+        // Covered by `dead` above.
+        Phase::Error => String::new(),
+    }
+}
+
+fn ratio(over: f64, under: f64) -> Option<f64> {
+    (under > 0.0).then(|| over / under)
+}
+
+fn number(name: &'static str, value: Option<f64>, show: fn(f64) -> String) -> Figure {
+    Figure {
+        name,
+        value: value.map_or(String::new(), |value| value.to_string()),
+        text: value.map_or_else(|| UNKNOWN.to_owned(), show),
+    }
+}
+
+fn text(name: &'static str, value: Option<String>) -> Figure {
+    let value = value.unwrap_or_default();
+    Figure {
+        name,
+        text: if value.is_empty() {
+            UNKNOWN.to_owned()
+        } else {
+            value.clone()
+        },
+        value,
+    }
+}
+
+fn backend(backend: Option<Backend>) -> Figure {
+    let (value, text) = match backend {
+        Some(Backend::Cpu) => ("cpu", "CPU"),
+        Some(Backend::Webgpu) => ("webgpu", "WebGPU"),
+        None => ("", UNKNOWN),
+    };
+    Figure {
+        name: "backend",
+        value: value.to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+fn dataset(state: &State) -> String {
+    state.dataset.as_ref().map_or_else(
+        || UNKNOWN.to_owned(),
+        |info| {
+            let name = match info.kind {
+                crate::config::DatasetKind::Cifar10 => "CIFAR-10",
+                crate::config::DatasetKind::Cifar100 => "CIFAR-100",
+                crate::config::DatasetKind::Synthetic => "Generated shapes",
+            };
+            format!(
+                "{name}: {} to train on, {} held out ({})",
+                grouped(info.train as f64),
+                grouped(info.held_out as f64),
+                info.origin
+            )
+        },
+    )
+}

@@ -1,0 +1,212 @@
+//! What a run has shown so far, in bounded memory: the curves.
+
+/// Points kept; beyond that neighbours are averaged two by two.
+const CAPACITY: usize = 800;
+/// Weight of the past in the smoothed curves.
+const SMOOTHING: f64 = 0.92;
+
+/// Columns of the curves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    /// Training loss of the spiking network.
+    SpikingLoss,
+    /// Training loss of the dense twin.
+    DenseLoss,
+    /// Training accuracy of the spiking network.
+    SpikingAccuracy,
+    /// Training accuracy of the dense twin.
+    DenseAccuracy,
+    /// Held-out accuracy of the spiking network.
+    SpikingHeldOut,
+    /// Held-out accuracy of the dense twin.
+    DenseHeldOut,
+    /// Mean firing rate.
+    FiringRate,
+}
+
+const COLUMNS: usize = 7;
+
+/// One row of the curves; a missing figure was not read back at that step.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Row {
+    /// Step.
+    pub step: u64,
+    values: [Option<f64>; COLUMNS],
+}
+
+impl Row {
+    /// A row without figures.
+    pub fn new(step: u64) -> Self {
+        Self {
+            step,
+            ..Self::default()
+        }
+    }
+
+    /// With one figure more; what is not finite is left out.
+    pub fn with(mut self, column: Column, value: Option<f64>) -> Self {
+        if let Some(value) = value.filter(|value| value.is_finite()) {
+            self.values[column as usize] = Some(value);
+        }
+        self
+    }
+
+    /// The figure of a column.
+    pub fn get(&self, column: Column) -> Option<f64> {
+        self.values[column as usize]
+    }
+
+    fn is_empty(&self) -> bool {
+        self.values.iter().all(Option::is_none)
+    }
+}
+
+/// The rows of a run, oldest first, steps strictly increasing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct History {
+    rows: Vec<Row>,
+}
+
+impl History {
+    /// Add a row; a row of the same step is completed, an older step is ignored.
+    pub fn push(&mut self, row: Row) {
+        if row.is_empty() {
+            return;
+        }
+        match self.rows.last_mut() {
+            Some(last) if last.step == row.step => {
+                for (old, new) in last.values.iter_mut().zip(row.values) {
+                    *old = new.or(*old);
+                }
+            }
+            Some(last) if last.step > row.step => {}
+            _ => self.rows.push(row),
+        }
+        if self.rows.len() > CAPACITY {
+            self.thin();
+        }
+    }
+
+    /// Forget everything after `step`: a run that goes on from an earlier checkpoint.
+    pub fn rewind(&mut self, step: u64) {
+        self.rows.retain(|row| row.step <= step);
+    }
+
+    /// Forget everything.
+    pub fn clear(&mut self) {
+        self.rows.clear();
+    }
+
+    /// The rows, oldest first.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// A column as it was measured.
+    pub fn column(&self, column: Column) -> Vec<Option<f64>> {
+        self.rows.iter().map(|row| row.get(column)).collect()
+    }
+
+    /// A column as an exponential moving average over its measured rows, without the bias of its
+    /// first value.
+    pub fn smoothed(&self, column: Column) -> Vec<Option<f64>> {
+        let (mut sum, mut weight) = (0.0, 0.0);
+        self.rows
+            .iter()
+            .map(|row| {
+                let value = row.get(column)?;
+                sum = SMOOTHING * sum + (1.0 - SMOOTHING) * value;
+                weight = SMOOTHING * weight + (1.0 - SMOOTHING);
+                Some(sum / weight)
+            })
+            .collect()
+    }
+
+    fn thin(&mut self) {
+        self.rows = self
+            .rows
+            .chunks(2)
+            .map(|pair| {
+                let last = pair[pair.len() - 1];
+                let mut row = Row::new(last.step);
+                for index in 0..COLUMNS {
+                    let present = || pair.iter().filter_map(|row| row.values[index]);
+                    let count = present().count();
+                    row.values[index] = (count > 0).then(|| present().sum::<f64>() / count as f64);
+                }
+                row
+            })
+            .collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loss(step: u64, value: f64) -> Row {
+        Row::new(step).with(Column::SpikingLoss, Some(value))
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_range_is_kept() {
+        let mut history = History::default();
+        for step in 1..=10_000 {
+            history.push(loss(step, 1.0));
+        }
+        assert!(history.rows().len() <= CAPACITY);
+        assert_eq!(history.rows().last().unwrap().step, 10_000);
+        assert!(history.rows()[0].step < 100);
+        assert!(
+            history
+                .rows()
+                .windows(2)
+                .all(|pair| pair[0].step < pair[1].step)
+        );
+        assert!(
+            history
+                .column(Column::SpikingLoss)
+                .iter()
+                .all(|value| value.is_some_and(|value| (value - 1.0).abs() < 1e-9))
+        );
+    }
+
+    #[test]
+    fn an_evaluation_completes_the_row_of_its_step() {
+        let mut history = History::default();
+        history.push(loss(5, 2.0));
+        history.push(Row::new(5).with(Column::SpikingHeldOut, Some(0.4)));
+        assert_eq!(history.rows().len(), 1);
+        assert_eq!(history.rows()[0].get(Column::SpikingLoss), Some(2.0));
+        assert_eq!(history.rows()[0].get(Column::SpikingHeldOut), Some(0.4));
+    }
+
+    #[test]
+    fn rewinding_forgets_the_future_only() {
+        let mut history = History::default();
+        (1..=10).for_each(|step| history.push(loss(step, step as f64)));
+        history.rewind(4);
+        assert_eq!(history.rows().last().unwrap().step, 4);
+        history.push(loss(3, 9.0));
+        assert_eq!(history.rows().len(), 4);
+    }
+
+    #[test]
+    fn smoothing_of_a_constant_is_the_constant_and_gaps_stay_gaps() {
+        let mut history = History::default();
+        history.push(loss(1, 3.0));
+        history.push(Row::new(2).with(Column::DenseLoss, Some(1.0)));
+        history.push(loss(3, 3.0));
+        let smoothed = history.smoothed(Column::SpikingLoss);
+        assert!((smoothed[0].unwrap() - 3.0).abs() < 1e-12);
+        assert_eq!(smoothed[1], None);
+        assert!((smoothed[2].unwrap() - 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_is_not_finite_is_not_drawn() {
+        let mut history = History::default();
+        history.push(loss(1, f64::NAN));
+        assert!(history.rows().is_empty());
+    }
+}

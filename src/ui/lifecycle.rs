@@ -1,0 +1,284 @@
+//! The engine in use: setting it up, taking in what it says, replacing it when it breaks.
+
+use super::app::Page;
+use super::engine::Report;
+use super::engines::{Opening, activity};
+use super::{candidate, controls, picture, recovery, strip};
+use crate::config::DatasetKind;
+use crate::protocol::{Backend, Command, DatasetSource, Event, Level, PROTOCOL};
+use js_sys::ArrayBuffer;
+use wasm_bindgen::prelude::*;
+
+/// Timed steps when WebGPU is used without comparison; its self-test comes with them.
+const PROOF_STEPS: u32 = 1;
+
+/// Take in a report of the engine in use.
+pub fn hear(page: &Page, report: Report) {
+    match report {
+        Report::Broke(text) => recovery::failed(page, &text),
+        Report::Garbled(text) => recovery::garbled(page, &text),
+        Report::Said(event, payload) => said(page, *event, payload),
+    }
+}
+
+fn said(page: &Page, event: Event, payload: JsValue) {
+    match &event {
+        Event::Hello {
+            protocol,
+            backend,
+            adapter,
+        } => hello(page, *protocol, *backend, adapter),
+        Event::Ready { .. } => ready(page, &event),
+        Event::Probed {
+            failure, step_ms, ..
+        } => probed(page, failure.as_deref(), *step_ms),
+        Event::Dataset(info) => {
+            let kind = info.kind;
+            page.take_in(&event, false);
+            dataset(page, kind);
+        }
+        Event::Running { running } => {
+            page.take_in(&event, false);
+            if !running {
+                recovery::autosave(page, 1);
+                picture::again(page);
+            }
+            controls::follow_focus(*running);
+        }
+        Event::Step(_) => {
+            page.take_in(&event, false);
+            page.engines.borrow_mut().spoiled = false;
+            recovery::autosave(page, recovery::AUTOSAVE_STEPS);
+        }
+        Event::Evaluated { .. } => {
+            page.take_in(&event, false);
+            picture::again(page);
+        }
+        Event::Classified { id, .. } => {
+            if picture::answered(page, *id) {
+                page.take_in(&event, false);
+            }
+        }
+        Event::Samples { from, labels } => strip::fill(page, *from, labels, &payload),
+        Event::Checkpoint { name, step } => {
+            if let Ok(bytes) = payload.dyn_into::<ArrayBuffer>() {
+                recovery::keep(page, name, *step, bytes);
+            }
+        }
+        Event::Notice { level, text } => notice(page, *level, text, &event),
+        Event::Fatal { text } => recovery::failed(page, text),
+        Event::Progress { .. } => page.take_in(&event, false),
+    }
+    candidate::consider(page);
+}
+
+fn hello(page: &Page, protocol: u32, backend: Backend, adapter: &str) {
+    if protocol != PROTOCOL {
+        return recovery::give_up(
+            page,
+            &format!(
+                "this page and its engine are of different builds (protocol {PROTOCOL} and {protocol}); reload the page without its cache"
+            ),
+        );
+    }
+    {
+        let mut state = page.state.borrow_mut();
+        state.engine.backend = Some(backend);
+        adapter.clone_into(&mut state.engine.adapter);
+        state.building = true;
+    }
+    activity(page, "Building the networks …");
+    let recovering = {
+        let mut engines = page.engines.borrow_mut();
+        let saved = engines.saved();
+        let Some(active) = engines.active.as_mut() else {
+            return;
+        };
+        let recovering = matches!(active.opening, Opening::Recovery(_));
+        active.continues = recovering && saved.is_some();
+        active.skip_ready = u32::from(active.continues);
+        recovering
+    };
+    let configure = in_force(page).unwrap_or_else(|| page.state.borrow().configure());
+    page.send(configure);
+    if recovering {
+        let (saved, source) = {
+            let engines = page.engines.borrow();
+            (engines.saved(), engines.source.clone())
+        };
+        if let Some(saved) = saved {
+            page.open_checkpoint(&saved.name, &saved.bytes);
+        }
+        match source {
+            Some((source, file)) => page.load(source, file),
+            None => page.load_kind(page.state.borrow().settings.dataset),
+        }
+    } else {
+        let kind = page.state.borrow().settings.dataset;
+        page.load_kind(kind);
+    }
+    if backend == Backend::Webgpu && !recovering {
+        activity(page, "Proving the WebGPU engine: compiling its kernels …");
+        page.send(Command::Probe { steps: PROOF_STEPS });
+        // Not ready before it is proven: a broken kernel trains on garbage without a word.
+        page.engines.borrow_mut().timing = true;
+    }
+    page.draw();
+}
+
+/// The command that builds the networks as they were last.
+pub(super) fn in_force(page: &Page) -> Option<Command> {
+    let state = page.state.borrow();
+    let networks = state.networks.as_ref()?;
+    Some(Command::Configure {
+        spiking: networks.spiking.clone(),
+        dense: networks.dense.clone(),
+        train_dense: state.settings.twin,
+    })
+}
+
+fn ready(page: &Page, event: &Event) {
+    let Event::Ready { spiking, step, .. } = event else {
+        return;
+    };
+    let (continues, opening, proving) = {
+        let mut engines = page.engines.borrow_mut();
+        let timing = engines.timing;
+        engines.spoiled = false;
+        let Some(active) = engines.active.as_mut() else {
+            return;
+        };
+        if active.skip_ready > 0 {
+            active.skip_ready -= 1;
+            return;
+        }
+        let continues = std::mem::take(&mut active.continues);
+        let opening = std::mem::replace(&mut active.opening, Opening::Done);
+        if !continues && *step == 0 && engines.offer_return.is_none() {
+            engines.saved = None;
+        }
+        (continues, opening, timing)
+    };
+    page.take_in(event, continues);
+    if proving && opening == Opening::First {
+        page.state.borrow_mut().building = true;
+    } else {
+        activity(page, "");
+    }
+    {
+        let mut state = page.state.borrow_mut();
+        let dataset = state.settings.dataset;
+        state.settings.adopt(spiking);
+        state.settings.dataset = dataset;
+    }
+    controls::sync(page);
+    page.address();
+    page.offer_return();
+    if let Opening::Recovery(text) = opening {
+        let end = if continues {
+            format!("resumed from step {step}. Press Train to go on.")
+        } else {
+            "nothing had been saved yet, so the networks start afresh.".to_owned()
+        };
+        page.say(
+            Level::Warning,
+            &format!("The engine stopped: {text}; {end}"),
+        );
+    }
+    let other_classes = page
+        .state
+        .borrow()
+        .dataset
+        .as_ref()
+        .is_some_and(|info| info.kind.classes() != spiking.data.dataset.classes());
+    if other_classes && page.engines.borrow().asked.is_none() {
+        page.load_kind(spiking.data.dataset);
+    }
+    picture::again(page);
+}
+
+fn probed(page: &Page, failure: Option<&str>, step_ms: f64) {
+    page.engines.borrow_mut().timing = false;
+    let backend = page.state.borrow().engine.backend;
+    if let Some(failure) = failure {
+        return recovery::failed(page, &format!("its self-test failed: {failure}"));
+    }
+    {
+        let mut state = page.state.borrow_mut();
+        state.building = false;
+        match backend {
+            Some(Backend::Webgpu) => state.engine.gpu_ms = Some(step_ms),
+            _ => state.engine.cpu_ms = Some(step_ms),
+        }
+    }
+    activity(page, "");
+    picture::again(page);
+    page.draw();
+}
+
+fn dataset(page: &Page, kind: DatasetKind) {
+    {
+        let mut engines = page.engines.borrow_mut();
+        let asked = engines.asked.take();
+        let generated = matches!(asked, Some((DatasetSource::Synthetic, _)));
+        engines.source = asked.or(engines.source.take());
+        let mut state = page.state.borrow_mut();
+        // Generated pictures in place of what was asked for: the address goes on asking for that.
+        if !generated {
+            state.settings.dataset = kind;
+        }
+    }
+    let (differs, classes_differ, step) = {
+        let state = page.state.borrow();
+        let own = state
+            .networks
+            .as_ref()
+            .map(|networks| networks.spiking.data.dataset);
+        (
+            own.is_some_and(|own| own != kind),
+            own.is_some_and(|own| own.classes() != kind.classes()),
+            state.run.step,
+        )
+    };
+    // Untrained networks cost nothing to rebuild; trained ones stay wherever their head fits.
+    if classes_differ || differs && step == 0 {
+        page.rebuild();
+    }
+    controls::sync(page);
+    page.address();
+    strip::ask(page);
+    page.draw();
+}
+
+fn notice(page: &Page, level: Level, text: &str, event: &Event) {
+    let lost = {
+        let mut engines = page.engines.borrow_mut();
+        if level == Level::Warning {
+            engines.download = false;
+            engines.saving = false;
+            // After figures that are no numbers the last sound weights are what the visitor wants.
+            engines.offer_return = engines
+                .saved()
+                .filter(|_| engines.spoiled)
+                .map(|saved| saved.step);
+            if let Some(active) = engines.active.as_mut() {
+                active.skip_ready = 0;
+            }
+            picture::forget_pending(page);
+            engines.asked.take()
+        } else {
+            None
+        }
+    };
+    let first = page.state.borrow().dataset.is_none();
+    page.take_in(event, false);
+    if let (Some((DatasetSource::Shards { .. }, _)), true) = (lost, first) {
+        // Nothing to fall back on yet: generated pictures. The page explains them beside the curves.
+        page.load(DatasetSource::Synthetic, None);
+        return page.draw();
+    }
+    controls::sync(page);
+    page.say(level, text);
+    page.offer_return();
+    page.draw();
+}

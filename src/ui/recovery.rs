@@ -1,0 +1,130 @@
+//! Weights held in case an engine breaks, and what is done when one does.
+
+use super::app::Page;
+use super::engines::{Opening, Saved, activity, begin, name, reason};
+use super::{candidate, files, picture};
+use crate::protocol::{Backend, Command, Level};
+use js_sys::ArrayBuffer;
+
+/// Steps between two checkpoints taken for the case of a crash.
+pub const AUTOSAVE_STEPS: u64 = 100;
+/// Crashes in a row after which the page stops trying.
+const CRASHES: u32 = 4;
+
+/// Have a checkpoint taken if `every` steps were made since the last one.
+pub fn autosave(page: &Page, every: u64) {
+    let step = page.state.borrow().run.step;
+    let mut engines = page.engines.borrow_mut();
+    let last = engines.saved.as_ref().map_or(0, |saved| saved.step);
+    if step >= last + every && !engines.saving && !engines.spoiled {
+        engines.saving = true;
+        engines.send(Command::SaveCheckpoint, None);
+    }
+}
+
+/// A checkpoint has come: hold it, and hand it to whoever waits for one.
+pub fn keep(page: &Page, name: &str, step: u64, bytes: ArrayBuffer) {
+    let download = {
+        let mut engines = page.engines.borrow_mut();
+        engines.saving = false;
+        engines.crashes = 0;
+        engines.saved = Some(Saved {
+            name: name.to_owned(),
+            step,
+            bytes: bytes.clone(),
+        });
+        std::mem::take(&mut engines.download)
+    };
+    if download {
+        files::download(name, &bytes);
+    }
+    candidate::saved(page);
+}
+
+/// A message that cannot be read: the weights may hold numbers that are none.
+pub fn garbled(page: &Page, text: &str) {
+    web_sys::console::warn_1(&format!("unreadable message of the engine: {text}").into());
+    picture::forget_pending(page);
+    let working = page.state.borrow().networks.is_some();
+    if working {
+        page.engines.borrow_mut().spoiled = true;
+    } else {
+        failed(
+            page,
+            "the page does not understand its engine; they may be of different builds",
+        );
+    }
+}
+
+/// The engine in use is gone: another one takes over from the last checkpoint held.
+pub fn failed(page: &Page, text: &str) {
+    candidate::abandon_move(page);
+    let (backend, was_ready, crashes) = {
+        let mut engines = page.engines.borrow_mut();
+        engines.crashes += 1;
+        engines.saving = false;
+        engines.timing = false;
+        engines.queued.clear();
+        let crashes = engines.crashes;
+        let Some(active) = engines.active.take() else {
+            return;
+        };
+        let backend = active.engine.backend;
+        let was_ready = active.opening == Opening::Done;
+        active.engine.retire();
+        (backend, was_ready, crashes)
+    };
+    picture::forget_pending(page);
+    let usable = page.state.borrow().usable();
+    {
+        let mut state = page.state.borrow_mut();
+        state.building = true;
+        state.run.running = false;
+        state.evaluating = false;
+        state.loading_dataset = false;
+        state.progress = None;
+    }
+    match backend {
+        _ if crashes > CRASHES => give_up(page, text),
+        Backend::Webgpu if !(was_ready && usable) => {
+            let why = format!(
+                "The WebGPU engine could not be used: {text}. The CPU engine runs instead."
+            );
+            page.say(Level::Warning, &why);
+            reason(page, &why);
+            let opening = if page.state.borrow().dataset.is_some() {
+                Opening::Recovery(text.to_owned())
+            } else {
+                Opening::First
+            };
+            begin(page, Backend::Cpu, opening);
+        }
+        Backend::Webgpu if crashes > 1 => {
+            reason(
+                page,
+                &format!("The CPU engine, because WebGPU stopped twice: {text}."),
+            );
+            begin(page, Backend::Cpu, Opening::Recovery(text.to_owned()));
+        }
+        _ if was_ready => begin(page, backend, Opening::Recovery(text.to_owned())),
+        _ => give_up(page, text),
+    }
+}
+
+/// No engine can run.
+pub fn give_up(page: &Page, text: &str) {
+    if let Some(active) = page.engines.borrow_mut().active.take() {
+        let what = name(active.engine.backend);
+        web_sys::console::error_1(&format!("the {what} engine was given up: {text}").into());
+        active.engine.retire();
+    }
+    {
+        let mut state = page.state.borrow_mut();
+        state.engine.dead = Some(format!(
+            "No engine runs: {text}. Reload the page; if that does not help, a current Chrome, Edge, Firefox or Safari will (WebAssembly SIMD is needed). A checkpoint you saved can be opened there."
+        ));
+        state.run.running = false;
+    }
+    activity(page, "");
+    page.draw();
+}
