@@ -97,6 +97,10 @@ pub enum LayerOp {
         /// Operands that are spike trains: 2 for `scores` and `kv`, 1 for `context`, 0 where both are
         /// real. Every step of one weighted train meets every step of the other ([`LayerSpec::runs`]).
         trains: usize,
+        /// Elements of both operands together.
+        inputs: u64,
+        /// Elements of the result.
+        outputs: u64,
     },
 }
 

@@ -36,16 +36,16 @@ impl LayerOp {
         }
     }
 
-    /// Elements of the input (for a product, of both operands as far as they can be told: 0).
+    /// Elements of the input; for a product, of both operands.
     pub fn inputs(&self) -> u64 {
         match *self {
             Self::Conv { c_in, side_in, .. } => (c_in * side_in * side_in) as u64,
             Self::Linear { rows, c_in, .. } => (rows * c_in) as u64,
-            Self::Product { .. } => 0,
+            Self::Product { inputs, .. } => inputs,
         }
     }
 
-    /// Elements of the output; for a product its number of inner products.
+    /// Elements of the output.
     pub fn outputs(&self) -> u64 {
         match *self {
             Self::Conv {
@@ -60,7 +60,7 @@ impl LayerOp {
                 (c_out * side * side) as u64
             }
             Self::Linear { rows, c_out, .. } => (rows * c_out) as u64,
-            Self::Product { pairs, .. } => pairs,
+            Self::Product { outputs, .. } => outputs,
         }
     }
 
@@ -120,6 +120,20 @@ impl LayerSpec {
     /// Operations per picture if every input were active in every step.
     pub fn dense_ops(&self) -> u64 {
         self.op.macs() * self.runs()
+    }
+
+    /// Bits of an activation with as many levels as the input's spike train: `ceil(log2(T+1))` for T
+    /// binary spikes; G groups of K weighted ones have `G(2^K - 1) + 1` levels. 0 for a real input.
+    pub fn bits(&self) -> u32 {
+        let most = match self.input {
+            Signal::Real => 0,
+            Signal::Spikes => self.steps as u64,
+            Signal::WeightedSpikes { bits } => {
+                let bits = bits.clamp(1, 63);
+                (self.steps / bits) as u64 * ((1 << bits) - 1)
+            }
+        };
+        u64::BITS - most.leading_zeros()
     }
 
     /// Whether spikes arrive, so that an operation is an accumulate and silence is free.

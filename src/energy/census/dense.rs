@@ -28,10 +28,13 @@ pub(super) fn census(config: &VitConfig) -> Census {
         c_out,
         groups: 1,
     };
-    let product = LayerOp::Product {
-        pairs: (heads * tokens * tokens) as u64,
+    let scores = (heads * tokens * tokens) as u64;
+    let product = |inputs: u64, outputs: u64| LayerOp::Product {
+        pairs: scores,
         length: dim / heads,
         trains: 0,
+        inputs,
+        outputs,
     };
     let embed = LayerOp::Conv {
         c_in: config.in_channels,
@@ -48,8 +51,8 @@ pub(super) fn census(config: &VitConfig) -> Census {
         let hidden = dim * config.mlp_ratio;
         let name = |part: &str| format!("block.{block}.{part}");
         push(name("qkv"), linear(dim, 3 * dim), 3 * elements);
-        push(name("scores"), product, 0);
-        push(name("context"), product, 0);
+        push(name("scores"), product(2 * elements, scores), 0);
+        push(name("context"), product(scores + elements, elements), 0);
         // Bias and shortcut.
         push(name("out"), linear(dim, dim), 2 * elements);
         push(name("mlp.0"), linear(dim, hidden), (tokens * hidden) as u64);

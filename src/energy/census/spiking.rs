@@ -45,6 +45,26 @@ struct Walk<'a> {
     layers: Vec<LayerSpec>,
 }
 
+/// One product summed over head groups.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    pairs: u64,
+    /// Elements of the spike trains.
+    neurons: usize,
+    /// Elements of the operand that is no spike train.
+    operand: u64,
+    outputs: u64,
+}
+
+impl Sum {
+    fn add(&mut self, pairs: u64, neurons: usize, operand: u64, outputs: u64) {
+        self.pairs += pairs;
+        self.neurons += neurons;
+        self.operand += operand;
+        self.outputs += outputs;
+    }
+}
+
 impl<'a> Walk<'a> {
     fn new(config: &'a Ge2msTConfig) -> Self {
         let spikes = match config.neuron {
@@ -217,38 +237,40 @@ impl<'a> Walk<'a> {
         }
         let grid = self.config.grid();
         let heads = self.config.heads / attention.windows.len();
-        let site = heads * grid * grid * d;
+        let elements = heads * grid * grid * d;
         let shifted = attention.shift && block % 2 == 1;
-        // (pairs, neurons) of each product.
-        let (mut scores, mut kv, mut context) = ((0, 0), (0, 0), (0, 0));
+        let [mut scores, mut kv, mut context] = [Sum::default(); 3];
         for &window in &attention.windows {
             let shift = window_shift(grid, window, shifted);
-            let pairs = match attention_order(attention.kind, window * window, d, shift > 0) {
+            let order = attention_order(attention.kind, window * window, d, shift > 0);
+            let (pairs, between) = match order {
                 AttentionOrder::Scores => {
                     let pairs = heads as u64 * window_pairs(grid, window, shift);
-                    scores = (scores.0 + pairs, scores.1 + 2 * site);
-                    pairs
+                    scores.add(pairs, 2 * elements, 0, pairs);
+                    (pairs, pairs)
                 }
                 AttentionOrder::Linear => {
-                    let pairs = site as u64;
-                    kv = (kv.0 + pairs, kv.1 + 2 * site);
-                    pairs
+                    let between = (heads * (grid / window).pow(2) * d * d) as u64;
+                    kv.add(elements as u64, 2 * elements, 0, between);
+                    (elements as u64, between)
                 }
             };
-            context = (context.0 + pairs, context.1 + site);
+            context.add(pairs, elements, between, elements as u64);
         }
-        for (part, (pairs, neurons), trains) in [
+        for (part, sum, trains) in [
             ("scores", scores, 2),
             ("kv", kv, 2),
             ("context", context, 1),
         ] {
-            if pairs > 0 {
+            if sum.pairs > 0 {
                 let op = LayerOp::Product {
-                    pairs,
+                    pairs: sum.pairs,
                     length: d,
                     trains,
+                    inputs: sum.neurons as u64 + sum.operand,
+                    outputs: sum.outputs,
                 };
-                self.spiking(format!("block.{block}.{part}"), op, neurons, 0);
+                self.spiking(format!("block.{block}.{part}"), op, sum.neurons, 0);
             }
         }
     }
@@ -271,10 +293,13 @@ impl<'a> Walk<'a> {
         };
         if self.config.temporal.readout == Readout::Attention {
             // A score and a weighted sum for each group.
+            let groups = readout_groups(self.config) as u64;
             let op = LayerOp::Product {
-                pairs: 2 * readout_groups(self.config) as u64,
+                pairs: 2 * groups,
                 length: dim,
                 trains: 0,
+                inputs: groups * dim as u64,
+                outputs: dim as u64,
             };
             self.layers.push(real("readout", op, updates, pooling));
             (updates, pooling) = (0, 0);
