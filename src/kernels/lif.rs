@@ -22,6 +22,11 @@
 //! `1/tau` is rounded once and multiplied with, on every backend. Membranes are recomputed in the
 //! backward pass: only `X` is kept.
 
+mod autodiff;
+#[cfg(feature = "cube")]
+mod cube;
+#[cfg(feature = "cpu")]
+mod flex;
 mod reference;
 mod trace;
 
@@ -29,6 +34,7 @@ pub use reference::lif_reference;
 pub use trace::{LifTrace, lif_trace};
 
 use crate::config::{NeuronConfig, Reset, Surrogate};
+use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::tensor::Tensor;
 
 /// Parameters of a layer of LIF or IF neurons.
@@ -111,9 +117,40 @@ impl LifParams {
     }
 }
 
+/// The forward pass on a backend; over autodiff it records [`LifGrad`].
+#[backend_extension(
+    Cube: cfg(feature = "cube"),
+    Flex: cfg(feature = "cpu"),
+    Autodiff,
+    Fusion: cfg(feature = "fusion")
+)]
+pub(crate) trait LifOps: Backend {
+    /// `x [T, ..]` to spikes of the same shape.
+    #[fusion(dtype = x, shape = x)]
+    fn lif_forward(x: FloatTensor<Self>, p: LifParams, group: usize) -> FloatTensor<Self>;
+}
+
+/// The backward pass; not differentiable itself.
+#[backend_extension(
+    Cube: cfg(feature = "cube"),
+    Flex: cfg(feature = "cpu"),
+    Fusion: cfg(feature = "fusion")
+)]
+pub(crate) trait LifGrad: Backend {
+    /// Gradient with respect to `x`, given that with respect to the spikes.
+    #[fusion(dtype = x, shape = x)]
+    fn lif_backward(
+        x: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        p: LifParams,
+        group: usize,
+    ) -> FloatTensor<Self>;
+}
+
 /// LIF or IF neurons over time: `x [T, ..]` membrane input to binary spikes of the same shape. Membranes
 /// start at zero at every multiple of `group` (temporal grouping; 0 acts as 1, and `group >= T` is one
 /// group). Differentiable by the surrogate.
 pub fn lif<const D: usize>(x: Tensor<D>, p: &LifParams, group: usize) -> Tensor<D> {
-    lif_reference(x, p, group)
+    let group = group.clamp(1, x.dims()[0].max(1));
+    Tensor::from_dispatch(Dispatch::lif_forward(x.into_dispatch(), *p, group))
 }

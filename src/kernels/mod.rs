@@ -13,6 +13,8 @@
 //!
 //! Tensors are `f32`. The device comes with the tensor, and nothing is read back.
 
+#[cfg(feature = "cube")]
+mod cube;
 mod exp_g_if;
 mod lif;
 pub mod surrogate;

@@ -2,11 +2,15 @@
 //! derivative, which stands in for the step's in the backward pass. Source: SpikingJelly
 //! (`spiking.md` §4); the triangle is the piecewise-linear derivative of Bellec et al. 2018.
 
+#[cfg(feature = "cube")]
+pub(super) mod cube;
+
 use crate::config::Surrogate;
 use burn::tensor::{Tensor, activation::sigmoid};
 use std::f32::consts::PI;
 
 /// The smooth step: 0 far below, 1/2 at `u = 0`, 1 far above.
+#[inline]
 pub fn primitive(surrogate: Surrogate, u: f32) -> f32 {
     match surrogate {
         Surrogate::Atan { alpha } => (PI * 0.5 * alpha * u).atan() / PI + 0.5,
@@ -20,6 +24,7 @@ pub fn primitive(surrogate: Surrogate, u: f32) -> f32 {
 }
 
 /// Derivative of [`primitive`].
+#[inline]
 pub fn derivative(surrogate: Surrogate, u: f32) -> f32 {
     match surrogate {
         Surrogate::Atan { alpha } => {
@@ -38,6 +43,44 @@ pub fn derivative(surrogate: Surrogate, u: f32) -> f32 {
             }
         }
         Surrogate::Triangle { width } => (1.0 - u.abs() / width).max(0.0) / width,
+    }
+}
+
+/// [`primitive`] of each `u` into `out`; the match stands outside the loop, so that it becomes SIMD.
+pub(super) fn primitives(surrogate: Surrogate, u: impl Iterator<Item = f32>, out: &mut [f32]) {
+    let pairs = out.iter_mut().zip(u);
+    match surrogate {
+        Surrogate::Atan { alpha } => {
+            pairs.for_each(|(out, u)| *out = primitive(Surrogate::Atan { alpha }, u));
+        }
+        Surrogate::Sigmoid { alpha } => {
+            pairs.for_each(|(out, u)| *out = primitive(Surrogate::Sigmoid { alpha }, u));
+        }
+        Surrogate::Rectangle { width } => {
+            pairs.for_each(|(out, u)| *out = primitive(Surrogate::Rectangle { width }, u));
+        }
+        Surrogate::Triangle { width } => {
+            pairs.for_each(|(out, u)| *out = primitive(Surrogate::Triangle { width }, u));
+        }
+    }
+}
+
+/// [`derivative`] at each `u` into `out`; likewise.
+pub(super) fn derivatives(surrogate: Surrogate, u: impl Iterator<Item = f32>, out: &mut [f32]) {
+    let pairs = out.iter_mut().zip(u);
+    match surrogate {
+        Surrogate::Atan { alpha } => {
+            pairs.for_each(|(out, u)| *out = derivative(Surrogate::Atan { alpha }, u));
+        }
+        Surrogate::Sigmoid { alpha } => {
+            pairs.for_each(|(out, u)| *out = derivative(Surrogate::Sigmoid { alpha }, u));
+        }
+        Surrogate::Rectangle { width } => {
+            pairs.for_each(|(out, u)| *out = derivative(Surrogate::Rectangle { width }, u));
+        }
+        Surrogate::Triangle { width } => {
+            pairs.for_each(|(out, u)| *out = derivative(Surrogate::Triangle { width }, u));
+        }
     }
 }
 
