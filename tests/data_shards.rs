@@ -251,7 +251,13 @@ fn fixture() -> Vec<(String, Vec<u8>)> {
         origin: "generated for tests".into(),
         shards,
     };
+    // The same manifest once more, in a folder with the test shard alone.
+    let incomplete = |(file, bytes): &(String, Vec<u8>)| {
+        let wanted = !file.starts_with("train");
+        wanted.then(|| (format!("incomplete/{file}"), bytes.clone()))
+    };
     files.push((MANIFEST_FILE.into(), manifest.to_json().into_bytes()));
+    files.extend(files.iter().filter_map(incomplete).collect::<Vec<_>>());
     files
 }
 
@@ -260,7 +266,7 @@ fn fixture() -> Vec<(String, Vec<u8>)> {
 fn the_browser_tests_have_current_shards() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/shards");
     if std::env::var_os("GEMST_BLESS").is_some() {
-        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::create_dir_all(folder.join("incomplete")).unwrap();
         for (file, bytes) in fixture() {
             std::fs::write(folder.join(file), bytes).unwrap();
         }

@@ -1,6 +1,5 @@
 //! From the members of an archive to a data set.
 
-use super::sort_blocks;
 use crate::config::DatasetKind;
 use crate::data::record::{Layout, RecordDecoder};
 use crate::data::{DataError, Dataset, IMAGE_BYTES, ImageSet, Split, cifar, class_names, names};
@@ -230,5 +229,24 @@ impl Assembly {
             held_out,
             format!("{}, its last {count} pictures held out", self.name),
         ))
+    }
+}
+
+/// Brings blocks of pictures, `(place, length)` in arrival order, into the order of their places
+/// without a second copy of the set.
+fn sort_blocks(set: &mut ImageSet, blocks: &mut [(usize, usize)]) {
+    let mut start = 0;
+    for i in 0..blocks.len() {
+        let Some(first) = (i..blocks.len()).min_by_key(|&j| blocks[j].0) else {
+            return;
+        };
+        let before: usize = blocks[i..first].iter().map(|block| block.1).sum();
+        let len = blocks[first].1;
+        let range = start..start + before + len;
+        set.labels[range.clone()].rotate_right(len);
+        let bytes = IMAGE_BYTES;
+        set.pixels[range.start * bytes..range.end * bytes].rotate_right(len * bytes);
+        blocks[i..=first].rotate_right(1);
+        start += len;
     }
 }
