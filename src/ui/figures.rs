@@ -1,8 +1,8 @@
 //! The live figures: what each `data-metric` says, from the state alone.
 
-use super::format::{duration, energy, figure, grouped, percent, times};
+use super::format::{duration, figure, grouped, percent, times};
 use super::state::{Phase, State};
-use crate::energy::{Activity, LayerActivity};
+use crate::energy::{RulingKind, energy_text};
 use crate::protocol::Backend;
 
 /// One live figure.
@@ -24,7 +24,10 @@ pub fn figures(state: &State) -> Vec<Figure> {
     let run = &state.run;
     let evaluation = run.evaluation.as_ref();
     let answer = state.answer.as_ref();
-    let energies = super::ledger::headline(state);
+    // The literature's ruling; all three stand on the page, in one size.
+    let ruling = answer
+        .and_then(|answer| answer.bill.as_ref())
+        .map(|bill| bill.ruling(RulingKind::ComputeOnly));
     let top = answer.and_then(|answer| answer.spiking.top.first().copied());
     let dense_top = answer.and_then(|answer| answer.dense.top.first().copied());
     let class = |top: Option<(usize, f32)>| top.map(|(class, _)| state.class_name(class));
@@ -58,13 +61,17 @@ pub fn figures(state: &State) -> Vec<Figure> {
         number("learning-rate", run.lr, figure),
         number(
             "spiking-energy-pj",
-            energies.map(|(spiking, _)| spiking),
-            energy,
+            ruling.map(|ruling| ruling.spiking_pj),
+            energy_text,
         ),
-        number("dense-energy-pj", energies.map(|(_, dense)| dense), energy),
+        number(
+            "dense-energy-pj",
+            ruling.map(|ruling| ruling.dense_pj),
+            energy_text,
+        ),
         number(
             "energy-ratio",
-            energies.and_then(|(spiking, dense)| ratio(dense, spiking)),
+            ruling.and_then(|ruling| ruling.ratio),
             times,
         ),
         number(
@@ -96,20 +103,6 @@ pub fn figures(state: &State) -> Vec<Figure> {
             text: phase(state.phase()).to_owned(),
         },
     ]
-}
-
-/// Spikes per neuron and step of one layer, in `[0, 1]`.
-pub fn layer_rate(layer: &LayerActivity) -> Option<f64> {
-    let chances = layer.sites * layer.spikes.len() as f64;
-    (chances > 0.0).then(|| layer.spikes.iter().sum::<f64>() / chances)
-}
-
-/// Mean firing rate over all spiking layers, each neuron counting the same.
-pub fn mean_rate(activity: &Activity) -> Option<f64> {
-    let chances = |layer: &LayerActivity| layer.sites * layer.spikes.len() as f64;
-    let all: f64 = activity.layers.iter().map(chances).sum();
-    let spikes: f64 = activity.layers.iter().flat_map(|layer| &layer.spikes).sum();
-    (all > 0.0).then(|| spikes / all)
 }
 
 /// A phase in words.
@@ -146,10 +139,6 @@ pub fn status(state: &State) -> String {
         // Covered by `dead` above.
         Phase::Error => String::new(),
     }
-}
-
-fn ratio(over: f64, under: f64) -> Option<f64> {
-    (under > 0.0).then(|| over / under)
 }
 
 fn number(name: &'static str, value: Option<f64>, show: fn(f64) -> String) -> Figure {

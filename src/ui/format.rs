@@ -47,11 +47,6 @@ pub fn percent(share: f64) -> String {
     }
 }
 
-/// Picojoules in the unit that keeps the number readable.
-pub fn energy(pj: f64) -> String {
-    scaled(pj, &[("pJ", 1.0), ("nJ", 1e3), ("µJ", 1e6), ("mJ", 1e9)])
-}
-
 /// Bytes in decimal units.
 pub fn bytes(count: f64) -> String {
     scaled(count, &[("B", 1.0), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9)])
@@ -103,8 +98,6 @@ mod tests {
 
     #[test]
     fn units_follow_the_amount() {
-        assert_eq!(energy(950.0), "950\u{202f}pJ");
-        assert_eq!(energy(231_000_000.0), "231\u{202f}µJ");
         assert_eq!(bytes(170_498_071.0), "170\u{202f}MB");
         assert_eq!(duration(41.26), "41.3\u{202f}ms");
         assert_eq!(duration(18_000.0), "18.0\u{202f}s");

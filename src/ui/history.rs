@@ -1,6 +1,6 @@
 //! What a run has shown so far, in bounded memory: the curves.
 
-/// Points kept; beyond that neighbours are averaged two by two.
+/// Points kept; beyond that each stands for twice as many steps.
 const CAPACITY: usize = 800;
 /// Weight of the past in the smoothed curves.
 const SMOOTHING: f64 = 0.92;
@@ -26,12 +26,13 @@ pub enum Column {
 
 const COLUMNS: usize = 7;
 
-/// One row of the curves; a missing figure was not read back at that step.
+/// One row of the curves: means over the steps it stands for. A missing figure was not read back.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Row {
-    /// Step.
+    /// Last step of the row.
     pub step: u64,
-    values: [Option<f64>; COLUMNS],
+    sums: [f64; COLUMNS],
+    counts: [u32; COLUMNS],
 }
 
 impl Row {
@@ -46,44 +47,71 @@ impl Row {
     /// With one figure more; what is not finite is left out.
     pub fn with(mut self, column: Column, value: Option<f64>) -> Self {
         if let Some(value) = value.filter(|value| value.is_finite()) {
-            self.values[column as usize] = Some(value);
+            self.sums[column as usize] += value;
+            self.counts[column as usize] += 1;
         }
         self
     }
 
     /// The figure of a column.
     pub fn get(&self, column: Column) -> Option<f64> {
-        self.values[column as usize]
+        let count = self.counts[column as usize];
+        (count > 0).then(|| self.sums[column as usize] / f64::from(count))
     }
 
     fn is_empty(&self) -> bool {
-        self.values.iter().all(Option::is_none)
+        self.counts.iter().all(|count| *count == 0)
+    }
+
+    fn merge(&mut self, later: &Self) {
+        self.step = later.step;
+        for index in 0..COLUMNS {
+            self.sums[index] += later.sums[index];
+            self.counts[index] += later.counts[index];
+        }
     }
 }
 
-/// The rows of a run, oldest first, steps strictly increasing.
-#[derive(Debug, Clone, PartialEq, Default)]
+/// The rows of a run, oldest first, steps strictly increasing, each standing for the same number of
+/// steps.
+#[derive(Debug, Clone, PartialEq)]
 pub struct History {
     rows: Vec<Row>,
+    /// Steps per row.
+    stride: u64,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            stride: 1,
+        }
+    }
 }
 
 impl History {
-    /// Add a row; a row of the same step is completed, an older step is ignored.
+    /// Add a row; figures of the same stretch of steps are averaged, an older step is ignored.
     pub fn push(&mut self, row: Row) {
-        if row.is_empty() {
+        if row.is_empty() || self.rows.last().is_some_and(|last| last.step > row.step) {
             return;
         }
-        match self.rows.last_mut() {
-            Some(last) if last.step == row.step => {
-                for (old, new) in last.values.iter_mut().zip(row.values) {
-                    *old = new.or(*old);
-                }
-            }
-            Some(last) if last.step > row.step => {}
-            _ => self.rows.push(row),
-        }
+        self.append(row);
         if self.rows.len() > CAPACITY {
-            self.thin();
+            self.stride *= 2;
+            for row in std::mem::take(&mut self.rows) {
+                self.append(row);
+            }
+        }
+    }
+
+    fn append(&mut self, row: Row) {
+        let stride = self.stride;
+        match self.rows.last_mut() {
+            Some(last) if last.step.div_ceil(stride) == row.step.div_ceil(stride) => {
+                last.merge(&row)
+            }
+            _ => self.rows.push(row),
         }
     }
 
@@ -94,7 +122,7 @@ impl History {
 
     /// Forget everything.
     pub fn clear(&mut self) {
-        self.rows.clear();
+        *self = Self::default();
     }
 
     /// The rows, oldest first.
@@ -120,23 +148,6 @@ impl History {
                 Some(sum / weight)
             })
             .collect()
-    }
-
-    fn thin(&mut self) {
-        self.rows = self
-            .rows
-            .chunks(2)
-            .map(|pair| {
-                let last = pair[pair.len() - 1];
-                let mut row = Row::new(last.step);
-                for index in 0..COLUMNS {
-                    let present = || pair.iter().filter_map(|row| row.values[index]);
-                    let count = present().count();
-                    row.values[index] = (count > 0).then(|| present().sum::<f64>() / count as f64);
-                }
-                row
-            })
-            .collect();
     }
 }
 

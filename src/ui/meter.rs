@@ -2,17 +2,21 @@
 
 use super::app::Page;
 use super::dom::{append, by_id, make, set_attribute, set_property, set_text};
-use super::figures::layer_rate;
-use super::format::{energy, percent};
-use super::ledger::{Ruling, rulings};
+use super::format::percent;
 use super::state::State;
+use crate::energy::{Comparison, LayerActivity, Ruling, RulingKind, energy_text};
 use web_sys::Element;
 
 /// Draw both.
 pub fn draw(page: &Page) {
     let state = page.state.borrow();
     rates(&state);
-    bill(&rulings(&state));
+    bill(
+        state
+            .answer
+            .as_ref()
+            .and_then(|answer| answer.bill.as_ref()),
+    );
 }
 
 fn rates(state: &State) {
@@ -38,7 +42,7 @@ fn rates(state: &State) {
         let Some(row) = list.children().item(index as u32) else {
             continue;
         };
-        let rate = layer_rate(layer).unwrap_or(0.0);
+        let rate = layer_rate(layer);
         let parts = row.children();
         if let (Some(name), Some(share)) = (parts.item(0), parts.item(2)) {
             set_text(&name, &readable(&layer.name));
@@ -49,60 +53,73 @@ fn rates(state: &State) {
     }
 }
 
-fn bill(rulings: &[Ruling]) {
-    let list: Element = by_id("rulings");
-    resize(&list, rulings.len(), || {
-        let item = make("li", "ruling", "");
-        append(
-            &item,
-            &[
-                &make("p", "ruling-title", ""),
-                &bar("spiking"),
-                &bar("dense"),
-                &make("p", "ruling-words", ""),
-            ],
-        );
-        item
-    });
-    for (index, ruling) in rulings.iter().enumerate() {
-        let Some(item) = list.children().item(index as u32) else {
-            continue;
-        };
-        let parts = item.children();
-        if let (Some(title), Some(words)) = (parts.item(0), parts.item(3)) {
-            set_text(&title, &ruling.title);
-            set_text(&words, &ruling.words);
+fn bill(bill: Option<&Comparison>) {
+    let items = by_id::<Element>("rulings").children();
+    for (index, ruling) in bill.iter().flat_map(|bill| bill.rulings.iter().enumerate()) {
+        if let Some(item) = items.item(index as u32) {
+            self::ruling(&item, ruling, bill);
         }
-        let most = ruling.spiking_pj.max(ruling.other_pj);
-        for (place, name, pj) in [
-            (1, "Spiking", ruling.spiking_pj),
-            (2, ruling.other.as_str(), ruling.other_pj),
-        ] {
-            let Some(bar) = parts.item(place) else {
-                continue;
-            };
-            let inner = bar.children();
-            if let (Some(label), Some(value)) = (inner.item(0), inner.item(2)) {
-                set_text(&label, name);
-                set_text(&value, &energy(pj));
-            }
+    }
+    let lines = bill.map_or(Vec::new(), |bill| {
+        bill.warnings.iter().chain(&bill.assumptions).collect()
+    });
+    let list: Element = by_id("assumptions");
+    resize(&list, lines.len(), || make("li", "", ""));
+    for (index, line) in lines.iter().enumerate() {
+        if let Some(item) = list.children().item(index as u32) {
+            set_text(&item, &format!("{line}."));
+        }
+    }
+}
+
+fn ruling(item: &Element, ruling: &Ruling, bill: Option<&Comparison>) {
+    let (bits, rate) = bill.map_or((0, None), |bill| (bill.bits, bill.spiking.firing_rate));
+    let rival = match ruling.kind {
+        RulingKind::BitMatched => format!("{bits}-bit"),
+        _ => "Dense".to_owned(),
+    };
+    let set = |selector: &str, text: &str| {
+        if let Ok(Some(part)) = item.query_selector(selector) {
+            set_text(&part, text);
+        }
+    };
+    set(".ruling-title", &ruling.title);
+    set(".ruling-words", &ruling.sentence);
+    set(".ruling-even", &break_even(ruling.break_even_rate, rate));
+    set(".dense .ruling-name", &rival);
+    set(".spiking .ruling-value", &energy_text(ruling.spiking_pj));
+    set(".dense .ruling-value", &energy_text(ruling.dense_pj));
+    let most = ruling.spiking_pj.max(ruling.dense_pj);
+    for (class, pj) in [(".spiking", ruling.spiking_pj), (".dense", ruling.dense_pj)] {
+        if let Ok(Some(bar)) = item.query_selector(class) {
             let share = if most > 0.0 { pj / most } else { 0.0 };
             set_property(&bar, "--share", &format!("{share:.4}"));
         }
     }
 }
 
-fn bar(class: &str) -> Element {
-    let bar = make("div", &format!("ruling-bar {class}"), "");
-    append(
-        &bar,
-        &[
-            &make("span", "ruling-name", ""),
-            &make("span", "rate-bar", ""),
-            &make("span", "ruling-value", ""),
-        ],
-    );
-    bar
+fn break_even(rate: Option<f64>, now: Option<f64>) -> String {
+    let now = now.map_or(String::new(), |now| {
+        format!("; here it is {}", percent(now))
+    });
+    match rate {
+        None => "Spiking would need more even if no neuron fired.".to_owned(),
+        Some(rate) if rate >= 1.0 => "Spiking would need less at any firing rate.".to_owned(),
+        Some(rate) => format!(
+            "Both need the same at a mean firing rate of {}{now}.",
+            percent(rate)
+        ),
+    }
+}
+
+/// Spikes per neuron and step of one layer.
+fn layer_rate(layer: &LayerActivity) -> f64 {
+    let chances = layer.sites * layer.spikes.len() as f64;
+    if chances > 0.0 {
+        layer.spikes.iter().sum::<f64>() / chances
+    } else {
+        0.0
+    }
 }
 
 /// As many rows as needed, keeping those that are there.
@@ -166,5 +183,23 @@ mod tests {
         ] {
             assert_eq!(readable(name), text);
         }
+    }
+
+    #[test]
+    fn a_layer_that_fires_once_in_four_steps_has_a_rate_of_a_quarter() {
+        let layer = LayerActivity {
+            spikes: vec![0.0, 10.0, 0.0, 0.0],
+            sites: 10.0,
+            ..LayerActivity::default()
+        };
+        assert_eq!(layer_rate(&layer), 0.25);
+        assert_eq!(layer_rate(&LayerActivity::default()), 0.0);
+    }
+
+    #[test]
+    fn break_even_is_said_at_both_ends_and_between() {
+        assert!(break_even(None, Some(0.1)).contains("even if no neuron fired"));
+        assert!(break_even(Some(1.0), Some(0.1)).contains("any firing rate"));
+        assert!(break_even(Some(0.12), Some(0.2)).contains("12\u{202f}%; here it is 20\u{202f}%"));
     }
 }

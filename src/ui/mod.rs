@@ -3,7 +3,7 @@
 //!
 //! | files | do |
 //! |---|---|
-//! | [`settings`], [`url`], [`state`], [`history`], [`figures`], [`ledger`], [`choice`], [`words`], [`format`](mod@format) | plain data and decisions, tested natively |
+//! | [`settings`], [`url`], [`state`], [`history`], [`figures`], [`choice`], [`words`], [`format`](mod@format) | plain data and decisions, tested natively |
 //! | `engine`, `engines`, `lifecycle`, `recovery`, `candidate`, `adapter` | the workers: start, use, replace, prove, move |
 //! | `controls`, `files`, `picture`, `strip`, `camera` | what the visitor does |
 //! | `render`, `charts`, `curves`, `twin`, `meter`, `notices` | what the visitor sees |
@@ -24,7 +24,6 @@ pub mod figures;
 mod files;
 pub mod format;
 pub mod history;
-pub mod ledger;
 mod lifecycle;
 mod meter;
 mod notices;

@@ -5,7 +5,7 @@ use super::history::{Column, History, Row};
 use super::settings::Settings;
 use super::words::Camera;
 use crate::config::RunConfig;
-use crate::energy::{Activity, Census};
+use crate::energy::{Activity, Assumptions, Census, Comparison, compare};
 use crate::protocol::{
     Backend, Classification, Command, DatasetInfo, Evaluation, Event, Level, StepReport,
 };
@@ -113,6 +113,8 @@ pub struct Answer {
     pub dense: Classification,
     /// Spikes.
     pub activity: Activity,
+    /// What it cost, counted and judged.
+    pub bill: Option<Comparison>,
 }
 
 /// Something long under way.
@@ -252,7 +254,7 @@ impl State {
                 ..
             } => {
                 if !self.run.running {
-                    self.run.firing_rate = super::figures::mean_rate(activity);
+                    self.run.firing_rate = activity.firing_rate();
                 }
                 self.answer = Some(Answer {
                     label: *label,
@@ -260,6 +262,7 @@ impl State {
                     spiking: spiking.clone(),
                     dense: dense.clone(),
                     activity: activity.clone(),
+                    bill: self.bill(activity),
                 });
             }
             Event::Notice {
@@ -279,6 +282,12 @@ impl State {
             | Event::Notice { .. }
             | Event::Fatal { .. } => {}
         }
+    }
+
+    fn bill(&self, activity: &Activity) -> Option<Comparison> {
+        let networks = self.networks.as_ref()?;
+        let (spiking, dense) = (&networks.spiking_census, &networks.dense_census);
+        Some(compare(spiking, activity, dense, &Assumptions::default()))
     }
 
     fn ready(&mut self, event: &Event, continued: bool) {
