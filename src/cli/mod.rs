@@ -48,7 +48,9 @@ impl DeviceName {
         match self {
             Self::Cpu => Ok(burn::tensor::Device::flex()),
             #[cfg(feature = "gpu")]
-            Self::Gpu => Ok(burn::tensor::Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+            Self::Gpu => Ok(burn::tensor::Device::wgpu(
+                burn::tensor::DeviceKind::DefaultDevice,
+            )),
             #[cfg(not(feature = "gpu"))]
             Self::Gpu => Err("this build has no GPU backend: build with --features gpu".into()),
         }

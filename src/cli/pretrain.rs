@@ -86,7 +86,11 @@ impl Pretrain {
         let device = self.device.open()?;
         let (mut train, _) = self.source.load(Split::Train)?;
         if train.len() <= VALIDATION {
-            return Err(format!("{} training images are too few: {VALIDATION} are held back for validation", train.len()).into());
+            return Err(format!(
+                "{} training images are too few: {VALIDATION} are held back for validation",
+                train.len()
+            )
+            .into());
         }
         let validation = train.split_off(train.len() - VALIDATION);
         if let Some(limit) = self.limit {
@@ -96,9 +100,15 @@ impl Pretrain {
         let config = self.config(train.len() as u64)?;
         let mut run = self.begin(config, &device)?;
         let total = run.session.config().train.total_steps;
-        let until = self.stop_after.map_or(total, |steps| (run.session.steps_made() + steps).min(total));
+        let until = self
+            .stop_after
+            .map_or(total, |steps| (run.session.steps_made() + steps).min(total));
         let per_epoch = (train.len() as u64).div_ceil(run.session.config().train.batch as u64);
-        let batches = prefetch(train, run.session.config().clone(), run.session.steps_made()..until);
+        let batches = prefetch(
+            train,
+            run.session.config().clone(),
+            run.session.steps_made()..until,
+        );
         let bar = ProgressBar::new(total).with_style(ProgressStyle::with_template(
             "{bar:24} {pos}/{len} {per_sec} eta {eta} {msg}",
         )?);
@@ -111,7 +121,13 @@ impl Pretrain {
             if stats.step % READ_EVERY == 0 {
                 let numbers = block_on(stats.read())?;
                 if !numbers.loss.is_finite() {
-                    return Err(format!("the loss is {} at step {}: lower --lr; {} holds the last good state", numbers.loss, stats.step, self.out.display()).into());
+                    return Err(format!(
+                        "the loss is {} at step {}: lower --lr; {} holds the last good state",
+                        numbers.loss,
+                        stats.step,
+                        self.out.display()
+                    )
+                    .into());
                 }
                 let rate = block_on(stats.firing_rate())?;
                 let images_per_second = seen.1 as f64 / seen.0.elapsed().as_secs_f64();
@@ -127,7 +143,10 @@ impl Pretrain {
                 }))?;
             }
             if stats.step % per_epoch == 0 || stats.step == total || stats.step == until {
-                run.checkpoint(&validation, stats.step % per_epoch == 0 || stats.step == total)?;
+                run.checkpoint(
+                    &validation,
+                    stats.step % per_epoch == 0 || stats.step == total,
+                )?;
                 seen = (Instant::now(), 0);
             }
         }
@@ -140,8 +159,15 @@ impl Pretrain {
 
     fn config(&self, images: u64) -> Result<RunConfig, Failure> {
         let mut config = preset(&self.preset, self.source.kind()).ok_or_else(|| {
-            let names: Vec<&str> = crate::config::PRESETS.iter().map(|preset| preset.name).collect();
-            format!("there is no preset {}: choose one of {}", self.preset, names.join(", "))
+            let names: Vec<&str> = crate::config::PRESETS
+                .iter()
+                .map(|preset| preset.name)
+                .collect();
+            format!(
+                "there is no preset {}: choose one of {}",
+                self.preset,
+                names.join(", ")
+            )
         })?;
         config.seed = self.seed;
         let train = &mut config.train;
@@ -167,7 +193,11 @@ impl Pretrain {
         let session = if last.exists() {
             let member = read_member(&last, None)?;
             if member.config != config {
-                return Err(format!("{} belongs to another run: use its arguments, or another --out", last.display()).into());
+                return Err(format!(
+                    "{} belongs to another run: use its arguments, or another --out",
+                    last.display()
+                )
+                .into());
             }
             println!("resuming at step {}", member.step);
             Session::restore(&member, device)?
@@ -178,9 +208,17 @@ impl Pretrain {
                 Some(from) => session.with_weights(&read_member(from, None)?)?,
             }
         };
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.out.join("log.jsonl"))?;
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.out.join("log.jsonl"))?;
         let best = best_so_far(&self.out.join("log.jsonl"))?;
-        Ok(Run { session, out: self.out.clone(), log, best })
+        Ok(Run {
+            session,
+            out: self.out.clone(),
+            log,
+            best,
+        })
     }
 }
 
@@ -198,14 +236,23 @@ impl Run {
 
     fn checkpoint(&mut self, validation: &ImageSet, evaluate: bool) -> Result<(), Failure> {
         let member = block_on(self.session.save("spiking"))?;
-        let whole = Checkpoint { members: vec![role(member)] };
-        write_whole(&self.out.join("last.safetensors"), &whole.to_bytes(Precision::F32))?;
+        let whole = Checkpoint {
+            members: vec![role(member)],
+        };
+        write_whole(
+            &self.out.join("last.safetensors"),
+            &whole.to_bytes(Precision::F32),
+        )?;
         if !evaluate {
             return Ok(());
         }
         let mut tally = Tally::default();
         for from in (0..validation.len()).step_by(EVAL_BATCH) {
-            block_on(tally.add(&self.session, validation, from..(from + EVAL_BATCH).min(validation.len())))?;
+            block_on(tally.add(
+                &self.session,
+                validation,
+                from..(from + EVAL_BATCH).min(validation.len()),
+            ))?;
         }
         let accuracy = tally.accuracy();
         self.log(&json!({
@@ -220,7 +267,10 @@ impl Run {
         );
         if accuracy > self.best {
             self.best = accuracy;
-            write_whole(&self.out.join("best.safetensors"), &whole.to_bytes(Precision::F32))?;
+            write_whole(
+                &self.out.join("best.safetensors"),
+                &whole.to_bytes(Precision::F32),
+            )?;
         }
         Ok(())
     }
@@ -229,7 +279,10 @@ impl Run {
     fn ship(&self) -> Result<(), Failure> {
         let mut member = read_member(&self.out.join("best.safetensors"), None)?;
         member.moments = None;
-        let bytes = Checkpoint { members: vec![member] }.to_bytes(Precision::F16);
+        let bytes = Checkpoint {
+            members: vec![member],
+        }
+        .to_bytes(Precision::F16);
         let path = self.out.join("model.safetensors");
         write_whole(&path, &bytes)?;
         println!("{}: {} bytes", path.display(), bytes.len());
@@ -249,7 +302,10 @@ fn role(mut member: Member) -> Member {
 fn best_so_far(log: &Path) -> Result<f64, Failure> {
     let lines = std::fs::read_to_string(log)?;
     let accuracies = lines.lines().filter_map(|line| {
-        serde_json::from_str::<serde_json::Value>(line).ok()?.get("validation_accuracy")?.as_f64()
+        serde_json::from_str::<serde_json::Value>(line)
+            .ok()?
+            .get("validation_accuracy")?
+            .as_f64()
     });
     Ok(accuracies.fold(f64::NEG_INFINITY, f64::max))
 }
@@ -259,10 +315,21 @@ fn prefetch(set: ImageSet, config: RunConfig, steps: std::ops::Range<u64>) -> Re
     let (sender, receiver) = sync_channel(4);
     let set = Arc::new(set);
     std::thread::spawn(move || {
-        let sampler = Sampler { seed: config.seed, len: set.len(), batch: config.train.batch };
+        let sampler = Sampler {
+            seed: config.seed,
+            len: set.len(),
+            batch: config.train.batch,
+        };
         for step in steps {
             let indices = sampler.indices(step);
-            let batch = train_batch(&set, &indices, &config.train.augment, config.train.mixup, config.seed, step);
+            let batch = train_batch(
+                &set,
+                &indices,
+                &config.train.augment,
+                config.train.mixup,
+                config.seed,
+                step,
+            );
             if sender.send(batch).is_err() {
                 return;
             }

@@ -21,11 +21,21 @@ impl Shards {
         let (train, classes) = self.source.load(Split::Train)?;
         let (held_out, _) = self.source.load(Split::Test)?;
         let kind = self.source.kind();
-        let dataset = Dataset { kind, classes, train, held_out, origin: String::new() };
+        let dataset = Dataset {
+            kind,
+            classes,
+            train,
+            held_out,
+            origin: String::new(),
+        };
         let dir = self.out.join(kind.name());
         let manifest = shards::write(&dir, &dataset)?;
         let bytes: u64 = manifest.shards.iter().map(|shard| shard.bytes).sum();
-        println!("{}: {} shards, {bytes} bytes", dir.display(), manifest.shards.len());
+        println!(
+            "{}: {} shards, {bytes} bytes",
+            dir.display(),
+            manifest.shards.len()
+        );
         Ok(())
     }
 }

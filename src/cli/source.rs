@@ -55,7 +55,10 @@ impl Source {
             return Ok((set, data.classes));
         }
         let dir = self.data.as_deref().ok_or_else(|| {
-            format!("--data DIR is missing: the folder with the official {} binaries", kind.name())
+            format!(
+                "--data DIR is missing: the folder with the official {} binaries",
+                kind.name()
+            )
         })?;
         Ok(cifar::load_dir(dir, kind, split)?)
     }
@@ -64,7 +67,8 @@ impl Source {
 /// Read a checkpoint file.
 pub fn read_checkpoint(path: &Path) -> Result<Checkpoint, Failure> {
     let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| format!("{name} could not be read: {error}"))?;
+    let bytes =
+        std::fs::read(path).map_err(|error| format!("{name} could not be read: {error}"))?;
     Ok(Checkpoint::from_bytes(&name, &bytes)?)
 }
 
@@ -74,9 +78,18 @@ pub fn read_member(path: &Path, role: Option<&str>) -> Result<Member, Failure> {
     match role {
         None => Ok(checkpoint.members.swap_remove(0)),
         Some(role) => {
-            let roles: Vec<String> = checkpoint.members.iter().map(|member| member.role.clone()).collect();
-            let found = checkpoint.members.into_iter().find(|member| member.role == role);
-            found.ok_or_else(|| format!("{} holds {}, not {role}", path.display(), roles.join(", ")).into())
+            let roles: Vec<String> = checkpoint
+                .members
+                .iter()
+                .map(|member| member.role.clone())
+                .collect();
+            let found = checkpoint
+                .members
+                .into_iter()
+                .find(|member| member.role == role);
+            found.ok_or_else(|| {
+                format!("{} holds {}, not {role}", path.display(), roles.join(", ")).into()
+            })
         }
     }
 }

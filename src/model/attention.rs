@@ -67,7 +67,13 @@ impl Attention {
             ),
             _ => (SpikeLinear::new(dim, 3 * dim, groups, norm, init), None),
         };
-        Self { qkv, v, neuron, config: config.clone(), shape }
+        Self {
+            qkv,
+            v,
+            neuron,
+            config: config.clone(),
+            shape,
+        }
     }
 
     /// Random q and k stay as they were drawn.
@@ -79,7 +85,13 @@ impl Attention {
     }
 
     /// Spikes `[R·N, C]` to mixed potentials `[R·N, C]`. `code` says how `spikes` encodes them.
-    pub fn forward(&self, spikes: Tensor<2>, rows: usize, code: Code, trace: &mut Trace) -> Tensor<2> {
+    pub fn forward(
+        &self,
+        spikes: Tensor<2>,
+        rows: usize,
+        code: Code,
+        trace: &mut Trace,
+    ) -> Tensor<2> {
         let [all, dim] = spikes.dims();
         let tokens = all / rows;
         let per_picture = |x: &Tensor<2>| x.clone().reshape([rows, tokens * dim]);
@@ -114,27 +126,97 @@ impl Attention {
         }
         let scales = self.config.windows.len();
         let (heads, width) = (self.shape.heads / scales, dim / scales);
-        let mixed = self.config.windows.iter().enumerate().map(|(index, &window)| {
-            let windows = Windows::new(self.shape.side, window, self.shape.shifted);
-            let take = |part: usize| {
-                let train = out.clone().narrow(1, part * dim + index * width, width);
-                windows.partition(train.reshape([rows, tokens, width]), heads)
-            };
-            let mixed = self.mix(&windows, [take(0), take(1), take(2)], trace);
-            windows.reverse(mixed)
+        let groups: Vec<HeadGroup> = self
+            .config
+            .windows
+            .iter()
+            .enumerate()
+            .map(|(index, &window)| {
+                let windows = Windows::new(self.shape.side, window, self.shape.shifted);
+                let take = |part: usize| {
+                    let train = out.clone().narrow(1, part * dim + index * width, width);
+                    windows.partition(train.reshape([rows, tokens, width]), heads)
+                };
+                let masked = windows.shift > 0;
+                let order =
+                    attention_order(self.config.kind, windows.tokens(), width / heads, masked);
+                let [q, k, v] = [take(0), take(1), take(2)];
+                HeadGroup { windows, order, q, k, v }
+            })
+            .collect();
+        groups.iter().for_each(|group| self.record_products(group, trace));
+        groups.iter().for_each(|group| self.record_context(group, trace));
+        let mixed = groups.into_iter().map(|group| {
+            let windows = group.windows;
+            windows.reverse(group.mix(self.config.kind))
         });
         Tensor::cat(mixed.collect(), 2).reshape([all, dim])
     }
 
-    /// One head group: `[R, windows, h, W, d]` each of q, k, v to the same shape.
-    fn mix(&self, windows: &Windows, [q, k, v]: [Tensor<5>; 3], trace: &mut Trace) -> Tensor<5> {
-        let d = q.dims()[4];
-        let tokens = windows.tokens();
-        let order = attention_order(self.config.kind, tokens, d, windows.shift > 0);
-        self.record(windows, order, [&q, &k, &v], trace);
-        let scale = product_scale(tokens, d);
-        match (self.config.kind, order) {
-            (AttentionKind::Card, _) => card(windows, q, k, v),
+    fn record_products(&self, group: &HeadGroup, trace: &mut Trace) {
+        let (name, left, right, meeting) = match group.order {
+            AttentionOrder::Scores => {
+                let regions = group.windows.regions();
+                ("scores", &group.q, &group.k, Meeting::Tokens { regions })
+            }
+            AttentionOrder::Linear => ("kv", &group.k, &group.v, Meeting::Channels),
+        };
+        trace.pair(Pair {
+            name: self.name(name),
+            left: left.clone(),
+            right: right.clone(),
+            code: self.neuron.code(),
+            meeting,
+        });
+    }
+
+    fn record_context(&self, group: &HeadGroup, trace: &mut Trace) {
+        let [rows, count, heads, tokens, d] = group.q.dims();
+        let (train, fan_out) = match group.order {
+            AttentionOrder::Scores => {
+                // A spike of v reaches every token of its region.
+                let regions = group.windows.regions();
+                let size = |regions: &[usize], token: usize| {
+                    let own = regions[token];
+                    regions.iter().filter(|&&region| region == own).count()
+                };
+                let table = (0..count * heads * tokens).flat_map(|index| {
+                    let regions = &regions[index / (heads * tokens)];
+                    std::iter::repeat_n(size(regions, index % tokens), d)
+                });
+                (&group.v, FanOut::Table(table.collect()))
+            }
+            AttentionOrder::Linear => (&group.q, FanOut::Every(d)),
+        };
+        trace.site(Site {
+            name: self.name("context"),
+            spikes: train.clone().reshape([rows, count * heads * tokens * d]),
+            code: self.neuron.code(),
+            fan_out,
+        });
+    }
+
+    fn name(&self, part: &str) -> String {
+        format!("block.{}.{part}", self.shape.block)
+    }
+}
+
+/// Heads that share a window side; q, k and v are `[R, windows, h, W, d]`.
+struct HeadGroup {
+    windows: Windows,
+    order: AttentionOrder,
+    q: Tensor<5>,
+    k: Tensor<5>,
+    v: Tensor<5>,
+}
+
+impl HeadGroup {
+    /// The product, `[R, windows, h, W, d]`.
+    fn mix(self, kind: AttentionKind) -> Tensor<5> {
+        let Self { windows, order, q, k, v } = self;
+        let scale = product_scale(windows.tokens(), q.dims()[4]);
+        match (kind, order) {
+            (AttentionKind::Card, _) => card(&windows, q, k, v),
             (_, AttentionOrder::Linear) => q.matmul(k.swap_dims(3, 4).matmul(v)) * scale,
             (_, AttentionOrder::Scores) => {
                 let scores = q.matmul(k.swap_dims(3, 4));
@@ -145,46 +227,6 @@ impl Attention {
                 scores.matmul(v) * scale
             }
         }
-    }
-
-    fn record(&self, windows: &Windows, order: AttentionOrder, [q, k, v]: [&Tensor<5>; 3], trace: &mut Trace) {
-        let code = self.neuron.code();
-        let regions = windows.regions();
-        let [rows, count, heads, tokens, d] = q.dims();
-        let (name, left, right, meeting, train, fan_out) = match order {
-            AttentionOrder::Scores => {
-                // A spike of v reaches every token of its region.
-                let size = |regions: &[usize], token: usize| {
-                    regions.iter().filter(|&&region| region == regions[token]).count()
-                };
-                let table = (0..count * heads * tokens)
-                    .flat_map(|index| {
-                        let regions = &regions[index / (heads * tokens)];
-                        std::iter::repeat_n(size(regions, index % tokens), d)
-                    })
-                    .collect();
-                let meeting = Meeting::Tokens { regions: regions.clone() };
-                ("scores", q, k, meeting, v, FanOut::Table(table))
-            }
-            AttentionOrder::Linear => ("kv", k, v, Meeting::Channels, q, FanOut::Every(d)),
-        };
-        trace.pair(Pair {
-            name: self.name(name),
-            left: left.clone(),
-            right: right.clone(),
-            code: code.clone(),
-            meeting,
-        });
-        trace.site(Site {
-            name: self.name("context"),
-            spikes: train.clone().reshape([rows, count * heads * tokens * d]),
-            code,
-            fan_out,
-        });
-    }
-
-    fn name(&self, part: &str) -> String {
-        format!("block.{}.{part}", self.shape.block)
     }
 }
 

@@ -30,12 +30,20 @@ pub struct Block {
 
 impl Block {
     /// Block `index` of width `dim` whose neurons run `steps` steps in groups of `group`.
-    pub fn new(config: &Ge2msTConfig, index: usize, dim: usize, steps: usize, group: usize, init: &mut Init) -> Self {
+    pub fn new(
+        config: &Ge2msTConfig,
+        index: usize,
+        dim: usize,
+        steps: usize,
+        group: usize,
+        init: &mut Init,
+    ) -> Self {
         let groups = config.groups_of(index);
         let hidden = dim * config.mlp_ratio;
         let norm = config.norm;
         let neuron = |init: &mut Init| Neuron::new(&config.neuron, steps, group, init);
-        let linear = |c_in, c_out, init: &mut Init| SpikeLinear::new(c_in, c_out, groups, norm, init);
+        let linear =
+            |c_in, c_out, init: &mut Init| SpikeLinear::new(c_in, c_out, groups, norm, init);
         let shape = AttentionShape {
             dim,
             heads: config.heads,
@@ -68,7 +76,9 @@ impl Block {
     /// Membrane potentials `[R·N, C] -> [R·N, C]`, `R = T·B` rows.
     pub fn forward(&self, x: Tensor<2>, rows: usize, trace: &mut Trace) -> Tensor<2> {
         let spikes = self.attention_in.forward(x.clone());
-        let mixed = self.attention.forward(spikes, rows, self.attention_in.code(), trace);
+        let mixed = self
+            .attention
+            .forward(spikes, rows, self.attention_in.code(), trace);
         let mixed = match &self.attention_out {
             None => mixed,
             Some(neuron) => {
@@ -86,7 +96,15 @@ impl Block {
         x + self.fc2.forward(spikes)
     }
 
-    fn record(&self, part: &str, spikes: &Tensor<2>, neuron: &Neuron, layer: &SpikeLinear, rows: usize, trace: &mut Trace) {
+    fn record(
+        &self,
+        part: &str,
+        spikes: &Tensor<2>,
+        neuron: &Neuron,
+        layer: &SpikeLinear,
+        rows: usize,
+        trace: &mut Trace,
+    ) {
         let [all, channels] = spikes.dims();
         trace.site(Site {
             name: format!("block.{}.{part}", self.index),
@@ -111,10 +129,22 @@ pub struct ConvBlock {
 
 impl ConvBlock {
     /// A block on `channels` channels named `name` in the trace.
-    pub fn new(config: &Ge2msTConfig, channels: usize, groups: usize, name: String, init: &mut Init) -> Self {
+    pub fn new(
+        config: &Ge2msTConfig,
+        channels: usize,
+        groups: usize,
+        name: String,
+        init: &mut Init,
+    ) -> Self {
         let conv = |kernel, groups, norm: NormKind, init: &mut Init| {
             SpikeConv::new(
-                ConvShape { c_in: channels, c_out: channels, kernel, stride: 1, groups },
+                ConvShape {
+                    c_in: channels,
+                    c_out: channels,
+                    kernel,
+                    stride: 1,
+                    groups,
+                },
                 norm,
                 init,
             )
@@ -133,17 +163,41 @@ impl ConvBlock {
     pub fn forward(&self, x: Tensor<4>, trace: &mut Trace) -> Tensor<4> {
         let [_, channels, side, _] = x.dims();
         let spikes = self.dw_in.forward(x.clone());
-        let fan = FanOut::Conv { side, kernel: 3, stride: 1, padding: 1, per_tap: 1 };
-        record_maps(format!("{}.dw", self.name), &spikes, &self.dw_in, fan, trace);
+        let fan = FanOut::Conv {
+            side,
+            kernel: 3,
+            stride: 1,
+            padding: 1,
+            per_tap: 1,
+        };
+        record_maps(
+            format!("{}.dw", self.name),
+            &spikes,
+            &self.dw_in,
+            fan,
+            trace,
+        );
         let spikes = self.pw_in.forward(self.dw.forward(spikes));
         let fan = FanOut::Every(channels / self.groups);
-        record_maps(format!("{}.pw", self.name), &spikes, &self.pw_in, fan, trace);
+        record_maps(
+            format!("{}.pw", self.name),
+            &spikes,
+            &self.pw_in,
+            fan,
+            trace,
+        );
         x + self.pw.forward(spikes)
     }
 }
 
 /// Remember the spikes `[R, C, S, S]` in front of a convolution.
-pub(super) fn record_maps(name: String, spikes: &Tensor<4>, neuron: &Neuron, fan_out: FanOut, trace: &mut Trace) {
+pub(super) fn record_maps(
+    name: String,
+    spikes: &Tensor<4>,
+    neuron: &Neuron,
+    fan_out: FanOut,
+    trace: &mut Trace,
+) {
     let [rows, channels, side, _] = spikes.dims();
     trace.site(Site {
         name,

@@ -1,12 +1,12 @@
 //! The whole spiking transformer.
 
-use super::{Output, freeze_front, trained_blocks};
 use super::block::Block;
 use super::init::Init;
 use super::neuron::Neuron;
 use super::stem::Stem;
 use super::temporal::fold_time_into_channels;
 use super::trace::Trace;
+use super::{Output, freeze_front, trained_blocks};
 use crate::config::{Freeze, Ge2msTConfig, Readout, TemporalForm};
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, activation::softmax, module::linear};
@@ -102,9 +102,7 @@ impl Ge2msT {
         let maps = self.stem.forward(images, &mut trace);
         let [rows, channels, side, _] = maps.dims();
         let tokens = side * side;
-        let x = maps
-            .reshape([rows, channels, tokens])
-            .swap_dims(1, 2);
+        let x = maps.reshape([rows, channels, tokens]).swap_dims(1, 2);
         let x = match self.config.temporal.form {
             TemporalForm::FoldIntoChannels => {
                 let group = self.config.temporal.group;
@@ -137,9 +135,7 @@ impl Ge2msT {
             .mean_dim(1)
             .reshape([groups, batch, dim]);
         let weights = match (&self.readout, self.config.temporal.readout) {
-            (Some(weights), Readout::Weighted) => {
-                softmax(weights.val(), 0).reshape([groups, 1, 1])
-            }
+            (Some(weights), Readout::Weighted) => softmax(weights.val(), 0).reshape([groups, 1, 1]),
             (Some(query), Readout::Attention) => {
                 let scores = (features.clone() * query.val().reshape([1, 1, dim])).sum_dim(2);
                 softmax(scores / (dim as f32).sqrt(), 0)

@@ -5,9 +5,7 @@ use super::init::Init;
 use crate::config::NormKind;
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{
-    BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, PaddingConfig2d,
-};
+use burn::nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, PaddingConfig2d};
 use burn::tensor::Tensor;
 
 /// BatchNorm over rows (and positions) or LayerNorm over channels.
@@ -39,9 +37,7 @@ impl Norm {
     fn maps(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
             Self::Batch(norm) => norm.forward(x),
-            Self::Layer(norm) => norm
-                .forward(x.permute([0, 2, 3, 1]))
-                .permute([0, 3, 1, 2]),
+            Self::Layer(norm) => norm.forward(x.permute([0, 2, 3, 1])).permute([0, 3, 1, 2]),
         }
     }
 }
@@ -128,7 +124,13 @@ impl ConvShape {
 impl SpikeConv {
     /// A convolution of that shape.
     pub fn new(shape: ConvShape, norm: NormKind, init: &mut Init) -> Self {
-        let ConvShape { c_in, c_out, kernel, stride, groups } = shape;
+        let ConvShape {
+            c_in,
+            c_out,
+            kernel,
+            stride,
+            groups,
+        } = shape;
         let pad = shape.padding();
         let mut conv = Conv2dConfig::new([c_in, c_out], [kernel, kernel])
             .with_stride([stride, stride])

@@ -79,7 +79,13 @@ impl Network {
 /// Freeze all blocks but the last `trained`.
 fn freeze_front<M: Module>(blocks: Vec<M>, trained: usize) -> Vec<M> {
     let frozen = blocks.len().saturating_sub(trained);
-    let freeze = |(index, block): (usize, M)| if index < frozen { block.freeze() } else { block };
+    let freeze = |(index, block): (usize, M)| {
+        if index < frozen {
+            block.freeze()
+        } else {
+            block
+        }
+    };
     blocks.into_iter().enumerate().map(freeze).collect()
 }
 

@@ -86,7 +86,13 @@ impl Stem {
                 None => self.first(x, &stage.conv),
                 Some(neuron) => {
                     let spikes = neuron.forward(x);
-                    record_maps(format!("stem.{index}"), &spikes, neuron, stage.fan_out(&spikes), trace);
+                    record_maps(
+                        format!("stem.{index}"),
+                        &spikes,
+                        neuron,
+                        stage.fan_out(&spikes),
+                        trace,
+                    );
                     stage.conv.forward(spikes)
                 }
             };
@@ -135,6 +141,9 @@ impl Stage {
 
 /// `[B, …] -> [T·B, …]`, the same picture at every step.
 fn repeat_steps(x: Tensor<4>, steps: usize) -> Tensor<4> {
-    if steps == 1 { x } else { x.repeat_dim(0, steps) }
+    if steps == 1 {
+        x
+    } else {
+        x.repeat_dim(0, steps)
+    }
 }
-

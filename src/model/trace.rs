@@ -127,18 +127,31 @@ impl Trace {
     pub fn mean_rate(&self) -> Option<Tensor<1>> {
         let pairs = self.pairs.iter().flat_map(|pair| {
             let flat = |x: &Tensor<5>| x.clone().reshape([1, -1]);
-            [(flat(&pair.left), &pair.code), (flat(&pair.right), &pair.code)]
+            [
+                (flat(&pair.left), &pair.code),
+                (flat(&pair.right), &pair.code),
+            ]
         });
-        let sites = self.sites.iter().map(|site| (site.spikes.clone(), &site.code));
+        let sites = self
+            .sites
+            .iter()
+            .map(|site| (site.spikes.clone(), &site.code));
         let mut elements = 0;
         let mut total: Option<Tensor<1>> = None;
         for (spikes, code) in sites.chain(pairs) {
             let [rows, features] = spikes.dims();
             let (fired, steps) = match code {
                 Code::Binary { .. } => (spikes, 1),
-                Code::Weighted { theta, bits, groups } => {
+                Code::Weighted {
+                    theta,
+                    bits,
+                    groups,
+                } => {
                     let theta = theta.clone().detach();
-                    (crate::kernels::spike_count(spikes, theta, *bits, *groups), bits * groups)
+                    (
+                        crate::kernels::spike_count(spikes, theta, *bits, *groups),
+                        bits * groups,
+                    )
                 }
             };
             elements += rows * features * steps;

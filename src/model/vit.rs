@@ -1,11 +1,11 @@
 //! The dense twin: a pre-norm ViT (arXiv:2010.11929) of the same width, depth, heads and patch count,
 //! GELU, softmax attention over all tokens, mean pooling.
 
-use super::{Output, freeze_front, trained_blocks};
 use super::ge2mst::Head;
 use super::init::Init;
 use super::stem::standardise;
 use super::trace::Trace;
+use super::{Output, freeze_front, trained_blocks};
 use crate::config::{Freeze, VitConfig};
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig};

@@ -17,8 +17,16 @@ pub struct Windows {
 impl Windows {
     /// Windows of `window` on a grid of `side`, shifted if asked and if there is more than one.
     pub fn new(side: usize, window: usize, shifted: bool) -> Self {
-        let shift = if shifted && window < side { window / 2 } else { 0 };
-        Self { side, window, shift }
+        let shift = if shifted && window < side {
+            window / 2
+        } else {
+            0
+        };
+        Self {
+            side,
+            window,
+            shift,
+        }
     }
 
     /// Number of windows.
@@ -69,7 +77,9 @@ impl Windows {
     pub fn regions(&self) -> Vec<Vec<usize>> {
         let (n, w) = (self.side / self.window, self.window);
         // Along one axis only the last window holds two regions, cut where the shift wrapped.
-        let part = |window: usize, at: usize| usize::from(self.shift > 0 && window == n - 1 && at >= w - self.shift);
+        let part = |window: usize, at: usize| {
+            usize::from(self.shift > 0 && window == n - 1 && at >= w - self.shift)
+        };
         (0..n * n)
             .map(|index| {
                 (0..w * w)

@@ -31,8 +31,14 @@ pub struct LayerCount {
 /// [`Code`] with its threshold on the host.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum HostCode {
-    Binary { steps: usize },
-    Weighted { theta: f32, bits: usize, groups: usize },
+    Binary {
+        steps: usize,
+    },
+    Weighted {
+        theta: f32,
+        bits: usize,
+        groups: usize,
+    },
 }
 
 impl HostCode {
@@ -71,7 +77,11 @@ impl HostCode {
                 spikes[t] += fired;
                 fired
             }
-            Self::Weighted { theta, bits, groups } => {
+            Self::Weighted {
+                theta,
+                bits,
+                groups,
+            } => {
                 let mut rest = (value / theta).round().max(0.0) as u64;
                 let full = (1u64 << bits) - 1;
                 let mut fired = 0;
@@ -96,7 +106,11 @@ impl SpikeCounts {
     pub fn merge(&mut self, other: SpikeCounts) {
         self.images += other.images;
         for layer in other.layers {
-            match self.layers.iter_mut().find(|known| known.name == layer.name) {
+            match self
+                .layers
+                .iter_mut()
+                .find(|known| known.name == layer.name)
+            {
                 Some(known) => known.merge(layer),
                 None => self.layers.push(layer),
             }
@@ -110,7 +124,11 @@ impl SpikeCounts {
             fired += layer.spikes.iter().sum::<u64>();
             possible += layer.sites * layer.spikes.len() as u64;
         }
-        if possible == 0 { 0.0 } else { fired as f64 / possible as f64 }
+        if possible == 0 {
+            0.0
+        } else {
+            fired as f64 / possible as f64
+        }
     }
 
     /// As the energy account takes it.
@@ -170,7 +188,9 @@ impl SpikeCounts {
                 layer.fired[features + inside * block + index] += b[index];
             }
             layer.accumulates += match &pair.meeting {
-                Meeting::Tokens { regions } => token_coincidences(&a, &b, d, &regions[inside / heads]),
+                Meeting::Tokens { regions } => {
+                    token_coincidences(&a, &b, d, &regions[inside / heads])
+                }
                 Meeting::Channels => channel_coincidences(&a, &b, d),
             };
         }
@@ -180,7 +200,11 @@ impl SpikeCounts {
     /// Layers of one forward that share a name (head groups) become one; a forward's pictures count once.
     fn push(&mut self, batch: u64, layer: LayerCount) {
         self.images = self.images.max(batch);
-        match self.layers.iter_mut().find(|known| known.name == layer.name) {
+        match self
+            .layers
+            .iter_mut()
+            .find(|known| known.name == layer.name)
+        {
             Some(known) => {
                 known.add_spikes(&layer);
                 known.fired.extend(layer.fired);
@@ -241,7 +265,13 @@ fn fan_out(fan: &FanOut, feature: usize) -> u64 {
     match *fan {
         FanOut::Every(count) => count as u64,
         FanOut::Table(ref counts) => counts[feature] as u64,
-        FanOut::Conv { side, kernel, stride, padding, per_tap } => {
+        FanOut::Conv {
+            side,
+            kernel,
+            stride,
+            padding,
+            per_tap,
+        } => {
             let place = feature % (side * side);
             let taps = |at: usize| {
                 let outputs = (side + 2 * padding - kernel) / stride + 1;
