@@ -126,10 +126,7 @@ fn others(kind: RulingKind, with: &Assumptions) -> Vec<(&'static str, Assumption
 /// Firing rate times dense operations, padding counted: what papers print.
 fn literature(spiking: &Account, dense: &Account, with: &Assumptions) -> Alternative {
     let price = &with.compute;
-    let pj = |account: &Account| {
-        let ops = &account.total;
-        ops.rate_macs * price.mac_pj + ops.rate_acs * price.ac_pj
-    };
+    let pj = |account: &Account| price.pj(account.total.rate_macs, account.total.rate_acs, 0.0);
     alternative(
         "by the literature's firing rate times dense operations, padding counted and shifts free",
         pj(spiking),
@@ -143,8 +140,8 @@ fn same_architecture(spiking: &Account, with: &Assumptions) -> Alternative {
     let price = &with.compute;
     alternative(
         "against its own layers run once on real numbers instead of the dense twin",
-        ops.macs * price.mac_pj + ops.acs * price.ac_pj + ops.shifts * price.shift_pj,
-        ops.dense_macs * price.mac_pj,
+        price.pj(ops.macs, ops.acs, ops.shifts),
+        price.pj(ops.dense_macs, 0.0, 0.0),
     )
 }
 

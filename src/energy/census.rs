@@ -1,6 +1,7 @@
 //! Closed-form census of a network: every synaptic layer and its geometry, from the configuration alone.
 
 mod dense;
+mod products;
 mod spiking;
 
 use super::counts::Census;

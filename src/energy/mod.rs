@@ -43,4 +43,4 @@ pub use price::{MemoryCurve, MemoryPrices, PriceError, PriceRow, PriceTable, Qua
 pub use ruling::{Item, LayerEnergy, RulingKind};
 pub use text::energy_text;
 pub use threshold::{Quantity, Side, Threshold};
-pub use verdict::{Alternative, Comparison, Outcome, Ruling, compare};
+pub use verdict::{Alternative, Comparison, Outcome, Ruling, compare, dense_pj};

@@ -23,6 +23,13 @@ pub struct PriceRow {
     pub citation: String,
 }
 
+impl PriceRow {
+    /// Energy of so many multiply-accumulates, accumulates and shifts.
+    pub fn pj(&self, macs: f64, acs: f64, shifts: f64) -> f64 {
+        self.mac_pj * macs + self.ac_pj * acs + self.shift_pj * shifts
+    }
+}
+
 /// The price rows to choose from: the published ones, then the user's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PriceTable {

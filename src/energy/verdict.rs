@@ -1,12 +1,13 @@
 //! A spiking network against its rivals, under all three rulings at once.
 
-use super::account::{Account, account, share};
-use super::alternatives::alternatives;
+mod judge;
+
+use super::account::{Account, account};
 use super::assumptions::Assumptions;
 use super::counts::{Activity, Census, Signal};
 use super::ruling::{Item, LayerEnergy, RulingKind, price};
-use super::text::{energy_text, short};
 use super::threshold::{Threshold, thresholds};
+use judge::Case;
 use serde::{Deserialize, Serialize};
 
 /// Everything said about the energy of one network: counts, prices' result and verdicts, with what they rest on.
@@ -21,6 +22,13 @@ pub struct Comparison {
     /// Steps until the last neuron has emitted, if every layer must hear its whole input first (ExpG-IF);
     /// `None` where spikes are passed on in the step they arrive in.
     pub emission_steps: Option<u64>,
+    /// The spiking network's sum under the compute-only ruling, the figure that papers print. Never show it
+    /// without the other rulings.
+    pub spiking_pj: f64,
+    /// The dense twin's.
+    pub dense_pj: f64,
+    /// `dense_pj / spiking_pj`.
+    pub ratio: Option<f64>,
     /// Compute only, with movement, bit-matched: always all three, in this order.
     pub rulings: Vec<Ruling>,
     /// Published lines.
@@ -109,35 +117,37 @@ pub fn compare(
     dense: &Census,
     with: &Assumptions,
 ) -> Comparison {
-    let counted = account(spiking, activity, with);
-    let twin = account(dense, &Activity::default(), with);
+    let case = Case {
+        spiking,
+        activity,
+        dense,
+        with,
+        counted: account(spiking, activity, with),
+        twin: account(dense, &Activity::default(), with),
+        bits: spiking
+            .layers
+            .iter()
+            .map(|spec| spec.bits())
+            .max()
+            .unwrap_or(0),
+    };
     let weighted = spiking
         .layers
         .iter()
         .any(|spec| matches!(spec.input, Signal::WeightedSpikes { .. }));
-    let bits = spiking
-        .layers
-        .iter()
-        .map(|spec| spec.bits())
-        .max()
-        .unwrap_or(0);
     let emission_steps = weighted.then(|| emission_steps(spiking));
-    let kinds = [
+    let rulings = [
         RulingKind::ComputeOnly,
         RulingKind::WithMovement,
         RulingKind::BitMatched,
-    ];
-    let rulings = kinds.map(|kind| {
-        rule(
-            kind,
-            spiking,
-            activity,
-            dense,
-            with,
-            bits,
-            (&counted, &twin),
-        )
-    });
+    ]
+    .map(|kind| case.rule(kind));
+    let Case {
+        counted,
+        twin,
+        bits,
+        ..
+    } = case;
     let mut warnings = counted.warnings.clone();
     if activity.images == 0 {
         warnings
@@ -150,7 +160,11 @@ pub fn compare(
              bit-serial network, which is why ruling (c) is its proper rival"
         ));
     }
+    let [compute_only, ..] = &rulings;
     Comparison {
+        spiking_pj: compute_only.spiking_pj,
+        dense_pj: compute_only.dense_pj,
+        ratio: compute_only.ratio,
         thresholds: thresholds(
             counted.spikes_per_synapse.unwrap_or(0.0),
             counted.firing_rate.unwrap_or(0.0),
@@ -167,6 +181,13 @@ pub fn compare(
     }
 }
 
+/// Energy of a network without spikes under the compute-only ruling, in picojoules per picture.
+pub fn dense_pj(census: &Census, with: &Assumptions) -> f64 {
+    let counted = account(census, &Activity::default(), with);
+    let empty = Account::default();
+    price(RulingKind::ComputeOnly, &empty, &counted, with).dense_pj()
+}
+
 /// K·G steps for each neuron layer on the way; the products of attention follow in the step of their spikes, and
 /// the neurons before the head come last.
 fn emission_steps(census: &Census) -> u64 {
@@ -175,137 +196,4 @@ fn emission_steps(census: &Census) -> u64 {
         .iter()
         .filter(|spec| spec.is_spiking() && spec.updates > 0 && !spec.name.ends_with(".context"));
     (sites.count() as u64 + 1) * census.time_steps as u64
-}
-
-fn rule(
-    kind: RulingKind,
-    spiking: &Census,
-    activity: &Activity,
-    dense: &Census,
-    with: &Assumptions,
-    bits: u32,
-    (counted, twin): (&Account, &Account),
-) -> Ruling {
-    let priced = price(kind, counted, twin, with);
-    let (spiking_pj, dense_pj) = (priced.spiking_pj(), priced.dense_pj());
-    let (title, rival) = match kind {
-        RulingKind::ComputeOnly => ("Compute only", "the dense twin".to_owned()),
-        RulingKind::WithMovement => (
-            "With memory, addressing and state",
-            "the dense twin".to_owned(),
-        ),
-        RulingKind::BitMatched => (
-            "Against a quantised network of the same bits",
-            format!("the same network with {bits}-bit activations"),
-        ),
-    };
-    let alternatives: Vec<Alternative> = alternatives(kind, spiking, activity, dense, with);
-    let less = spiking_pj < dense_pj;
-    let outcome = if alternatives
-        .iter()
-        .any(|other| (other.spiking_pj < other.dense_pj) != less)
-    {
-        Outcome::Depends
-    } else if less {
-        Outcome::Wins
-    } else {
-        Outcome::Loses
-    };
-    let break_even_rate = break_even(activity, spiking, |activity| {
-        let counted = account(spiking, activity, with);
-        let priced = price(kind, &counted, twin, with);
-        priced.spiking_pj() <= priced.dense_pj()
-    });
-    Ruling {
-        kind,
-        title: title.into(),
-        sentence: sentence(&rival, spiking_pj, dense_pj, &alternatives),
-        rival,
-        breakdown_pj: priced.items,
-        spiking_layers: priced.spiking_layers,
-        dense_layers: priced.dense_layers,
-        spiking_pj,
-        dense_pj,
-        ratio: share(dense_pj, spiking_pj),
-        break_even_rate,
-        outcome,
-        alternatives,
-    }
-}
-
-/// The mean firing rate up to which `pays`, with the measured spikes scaled (or, without any, a uniform
-/// rate).
-fn break_even(
-    activity: &Activity,
-    census: &Census,
-    pays: impl Fn(&Activity) -> bool,
-) -> Option<f64> {
-    let measured = activity.firing_rate().is_some_and(|rate| rate > 0.0);
-    let uniform = Activity::uniform(census, 1.0);
-    let pattern = if measured { activity } else { &uniform };
-    if !pays(&pattern.scaled(census, 0.0)) {
-        return None;
-    }
-    // Where the sparsest layer that fires at all fires at every step.
-    let rates = pattern.layers.iter().filter_map(|layer| {
-        share(
-            layer.spikes.iter().sum(),
-            layer.sites * layer.spikes.len() as f64,
-        )
-        .filter(|rate| *rate > 0.0)
-    });
-    let (mut low, mut high) = (0.0, rates.fold(1.0, |most: f64, rate| most.max(1.0 / rate)));
-    if pays(&pattern.scaled(census, high)) {
-        return Some(1.0);
-    }
-    for _ in 0..60 {
-        let middle = (low + high) / 2.0;
-        if pays(&pattern.scaled(census, middle)) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    pattern.scaled(census, low).firing_rate()
-}
-
-fn sentence(rival: &str, spiking_pj: f64, dense_pj: f64, alternatives: &[Alternative]) -> String {
-    let figures = format!(
-        "{} against {}",
-        energy_text(spiking_pj),
-        energy_text(dense_pj)
-    );
-    let less = spiking_pj < dense_pj;
-    let mut text = match (
-        less,
-        share(dense_pj, spiking_pj),
-        share(spiking_pj, dense_pj),
-    ) {
-        (true, Some(times), _) => {
-            format!(
-                "The spiking network needs {} times less modelled energy than {rival} ({figures}).",
-                short(times)
-            )
-        }
-        (false, _, Some(times)) => {
-            format!(
-                "Spiking loses: it needs {} times the modelled energy of {rival} ({figures}).",
-                short(times)
-            )
-        }
-        _ => format!("Spiking and {rival} cannot be compared ({figures})."),
-    };
-    let turned = alternatives
-        .iter()
-        .filter(|other| (other.spiking_pj < other.dense_pj) != less);
-    for other in turned {
-        let figures = format!(
-            "{} against {}",
-            energy_text(other.spiking_pj),
-            energy_text(other.dense_pj)
-        );
-        let who = if less { "it loses" } else { "it wins" };
-        text.push_str(&format!(" But {who} ({figures}) {}.", other.assumption));
-    }
-    text
 }

@@ -1,10 +1,10 @@
 //! Ge²mS-T. `T` steps of a spike train, `S` side of a map, `N` tokens, `C` block width (channels times g
 //! where time is folded into channels), `d = C/h`.
 
+use super::products::products;
 use crate::config::{
     AttentionKind, Ge2msTConfig, InputCoding, NeuronConfig, Readout, StemConv, TemporalForm,
 };
-use crate::energy::attention::{AttentionOrder, attention_order, window_pairs, window_shift};
 use crate::energy::counts::{Census, LayerOp, LayerSpec, Signal, UpdateOps};
 use crate::energy::params::{block_width, ge2mst_parameters, readout_groups};
 
@@ -43,26 +43,6 @@ struct Walk<'a> {
     /// Steps of the tensors here: as above, or 1 for ExpG-IF, whose potentials are formed once.
     passes: usize,
     layers: Vec<LayerSpec>,
-}
-
-/// One product summed over head groups.
-#[derive(Clone, Copy, Default)]
-struct Sum {
-    pairs: u64,
-    /// Elements of the spike trains.
-    neurons: usize,
-    /// Elements of the operand that is no spike train.
-    operand: u64,
-    outputs: u64,
-}
-
-impl Sum {
-    fn add(&mut self, pairs: u64, neurons: usize, operand: u64, outputs: u64) {
-        self.pairs += pairs;
-        self.neurons += neurons;
-        self.operand += operand;
-        self.outputs += outputs;
-    }
 }
 
 impl<'a> Walk<'a> {
@@ -201,7 +181,9 @@ impl<'a> Walk<'a> {
             }
             _ => self.spiking(name("qkv"), linear(dim, 3 * dim), elements, 3 * adds),
         }
-        self.products(block, dim / self.config.heads);
+        for product in products(self.config, block, dim / self.config.heads) {
+            self.spiking(name(product.part), product.op, product.neurons, 0);
+        }
         self.spiking(name("out"), linear(dim, dim), elements, 2 * adds);
         if self.config.attention.kind == AttentionKind::Identity {
             // The neurons of v feed those in front of `out`, with no synapse between them.
@@ -226,52 +208,6 @@ impl<'a> Walk<'a> {
     fn more_updates(&mut self, updates: u64) {
         if let Some(layer) = self.layers.last_mut() {
             layer.updates += updates;
-        }
-    }
-
-    /// The attention's two products, summed over the head groups that chose the same order.
-    fn products(&mut self, block: usize, d: usize) {
-        let attention = &self.config.attention;
-        if attention.kind == AttentionKind::Identity {
-            return;
-        }
-        let grid = self.config.grid();
-        let heads = self.config.heads / attention.windows.len();
-        let elements = heads * grid * grid * d;
-        let shifted = attention.shift && block % 2 == 1;
-        let [mut scores, mut kv, mut context] = [Sum::default(); 3];
-        for &window in &attention.windows {
-            let shift = window_shift(grid, window, shifted);
-            let order = attention_order(attention.kind, window * window, d, shift > 0);
-            let (pairs, between) = match order {
-                AttentionOrder::Scores => {
-                    let pairs = heads as u64 * window_pairs(grid, window, shift);
-                    scores.add(pairs, 2 * elements, 0, pairs);
-                    (pairs, pairs)
-                }
-                AttentionOrder::Linear => {
-                    let between = (heads * (grid / window).pow(2) * d * d) as u64;
-                    kv.add(elements as u64, 2 * elements, 0, between);
-                    (elements as u64, between)
-                }
-            };
-            context.add(pairs, elements, between, elements as u64);
-        }
-        for (part, sum, trains) in [
-            ("scores", scores, 2),
-            ("kv", kv, 2),
-            ("context", context, 1),
-        ] {
-            if sum.pairs > 0 {
-                let op = LayerOp::Product {
-                    pairs: sum.pairs,
-                    length: d,
-                    trains,
-                    inputs: sum.neurons as u64 + sum.operand,
-                    outputs: sum.outputs,
-                };
-                self.spiking(format!("block.{block}.{part}"), op, sum.neurons, 0);
-            }
         }
     }
 
