@@ -153,7 +153,8 @@ async fn open(devices: &MediaDevices) -> Result<MediaStream, JsValue> {
 async fn live(page: &Page, stream: MediaStream, devices: &MediaDevices) {
     let attempt = {
         let mut device = page.camera.borrow_mut();
-        device.stream = Some(stream.clone());
+        // Not `stream.clone()`: that is the DOM's clone, a second stream that nobody would stop.
+        device.stream = Some(Clone::clone(&stream));
         device.attempt
     };
     let video: HtmlVideoElement = by_id("video");

@@ -265,6 +265,7 @@ fn take_over(page: &Page, dataset: Option<&Event>) {
             opening: Opening::Done,
             skip_ready: 0,
             continues: false,
+            proven: true,
         };
         if let Some(old) = engines.active.replace(new) {
             old.engine.retire();

@@ -49,6 +49,8 @@ pub struct Active {
     pub skip_ready: u32,
     /// The next networks to get ready go on with the run shown.
     pub continues: bool,
+    /// It computes rightly: its self-test passed, or it is the reference itself.
+    pub proven: bool,
 }
 
 /// A data set with the file it comes from, if it does.
@@ -189,6 +191,7 @@ pub(super) fn begin(page: &Page, backend: Backend, opening: Opening) {
             page.engines.borrow_mut().active = Some(Active {
                 serial,
                 engine,
+                proven: backend == Backend::Cpu || opening != Opening::First,
                 opening,
                 skip_ready: 0,
                 continues: false,

@@ -101,21 +101,19 @@ fn hello(page: &Page, protocol: u32, backend: Backend, adapter: &str) {
     };
     let configure = in_force(page).unwrap_or_else(|| page.state.borrow().configure());
     page.send(configure);
-    if recovering {
-        let (saved, source) = {
-            let engines = page.engines.borrow();
-            (engines.saved(), engines.source.clone())
-        };
-        if let Some(saved) = saved {
-            page.open_checkpoint(&saved.name, &saved.bytes);
+    let (saved, source) = {
+        let engines = page.engines.borrow();
+        (engines.saved(), engines.source.clone())
+    };
+    if let Some(saved) = saved.filter(|_| recovering) {
+        page.open_checkpoint(&saved.name, &saved.bytes);
+    }
+    match source {
+        Some((source, file)) => page.load(source, file),
+        None => {
+            let kind = page.state.borrow().settings.dataset;
+            page.load_kind(kind);
         }
-        match source {
-            Some((source, file)) => page.load(source, file),
-            None => page.load_kind(page.state.borrow().settings.dataset),
-        }
-    } else {
-        let kind = page.state.borrow().settings.dataset;
-        page.load_kind(kind);
     }
     if backend == Backend::Webgpu && !recovering {
         activity(page, "Proving the WebGPU engine: compiling its kernels …");
@@ -141,9 +139,8 @@ fn ready(page: &Page, event: &Event) {
     let Event::Ready { spiking, step, .. } = event else {
         return;
     };
-    let (continues, opening, proving) = {
+    let (continues, opening, proven) = {
         let mut engines = page.engines.borrow_mut();
-        let timing = engines.timing;
         engines.spoiled = false;
         let Some(active) = engines.active.as_mut() else {
             return;
@@ -154,16 +151,17 @@ fn ready(page: &Page, event: &Event) {
         }
         let continues = std::mem::take(&mut active.continues);
         let opening = std::mem::replace(&mut active.opening, Opening::Done);
+        let proven = active.proven;
         if !continues && *step == 0 && engines.offer_return.is_none() {
             engines.saved = None;
         }
-        (continues, opening, timing)
+        (continues, opening, proven)
     };
     page.take_in(event, continues);
-    if proving && opening == Opening::First {
-        page.state.borrow_mut().building = true;
-    } else {
+    if proven {
         activity(page, "");
+    } else {
+        page.state.borrow_mut().building = true;
     }
     {
         let mut state = page.state.borrow_mut();
@@ -202,6 +200,9 @@ fn probed(page: &Page, failure: Option<&str>, step_ms: f64) {
     let backend = page.state.borrow().engine.backend;
     if let Some(failure) = failure {
         return recovery::failed(page, &format!("its self-test failed: {failure}"));
+    }
+    if let Some(active) = page.engines.borrow_mut().active.as_mut() {
+        active.proven = true;
     }
     {
         let mut state = page.state.borrow_mut();

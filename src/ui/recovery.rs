@@ -59,23 +59,22 @@ pub fn garbled(page: &Page, text: &str) {
 /// The engine in use is gone: another one takes over from the last checkpoint held.
 pub fn failed(page: &Page, text: &str) {
     candidate::abandon_move(page);
-    let (backend, was_ready, crashes) = {
+    let (engine, opening, proven, crashes) = {
         let mut engines = page.engines.borrow_mut();
         engines.crashes += 1;
         engines.saving = false;
         engines.timing = false;
+        engines.asked = None;
         engines.queued.clear();
         let crashes = engines.crashes;
         let Some(active) = engines.active.take() else {
             return;
         };
-        let backend = active.engine.backend;
-        let was_ready = active.opening == Opening::Done;
-        active.engine.retire();
-        (backend, was_ready, crashes)
+        (active.engine, active.opening, active.proven, crashes)
     };
+    let backend = engine.backend;
+    engine.retire();
     picture::forget_pending(page);
-    let usable = page.state.borrow().usable();
     {
         let mut state = page.state.borrow_mut();
         state.building = true;
@@ -83,31 +82,30 @@ pub fn failed(page: &Page, text: &str) {
         state.evaluating = false;
         state.loading_dataset = false;
         state.progress = None;
+        if !proven {
+            // Nothing has been done with it: the other engine starts as if it were the first.
+            state.networks = None;
+            state.dataset = None;
+        }
     }
+    let recovery = Opening::Recovery(text.to_owned());
     match backend {
         _ if crashes > CRASHES => give_up(page, text),
-        Backend::Webgpu if !(was_ready && usable) => {
+        Backend::Webgpu if !proven => {
             let why = format!(
                 "The WebGPU engine could not be used: {text}. The CPU engine runs instead."
             );
             page.say(Level::Warning, &why);
             reason(page, &why);
-            let opening = if page.state.borrow().dataset.is_some() {
-                Opening::Recovery(text.to_owned())
-            } else {
-                Opening::First
-            };
-            begin(page, Backend::Cpu, opening);
+            begin(page, Backend::Cpu, Opening::First);
         }
         Backend::Webgpu if crashes > 1 => {
-            reason(
-                page,
-                &format!("The CPU engine, because WebGPU stopped twice: {text}."),
-            );
-            begin(page, Backend::Cpu, Opening::Recovery(text.to_owned()));
+            let why = format!("The CPU engine, because WebGPU stopped twice: {text}.");
+            reason(page, &why);
+            begin(page, Backend::Cpu, recovery);
         }
-        _ if was_ready => begin(page, backend, Opening::Recovery(text.to_owned())),
-        _ => give_up(page, text),
+        Backend::Cpu if opening == Opening::First => give_up(page, text),
+        _ => begin(page, backend, recovery),
     }
 }
 
