@@ -2,7 +2,8 @@
 
 use super::app::Page;
 use super::dom::{append, by_id, make, set_attribute, set_property, set_text};
-use super::format::percent;
+use super::figures::UNKNOWN;
+use super::format::{percent, times};
 use super::state::State;
 use crate::energy::{Comparison, LayerActivity, Ruling, RulingKind, energy_text};
 use web_sys::Element;
@@ -87,6 +88,8 @@ fn ruling(item: &Element, ruling: &Ruling, bill: Option<&Comparison>) {
     set(".ruling-words", &ruling.sentence);
     set(".ruling-even", &break_even(ruling.break_even_rate, rate));
     set(".dense .ruling-name", &rival);
+    set(".ruling-ratio .ruling-name", &rival);
+    set(".ruling-times", &ruling.ratio.map_or(UNKNOWN.to_owned(), times));
     set(".spiking .ruling-value", &energy_text(ruling.spiking_pj));
     set(".dense .ruling-value", &energy_text(ruling.dense_pj));
     let most = ruling.spiking_pj.max(ruling.dense_pj);
@@ -146,7 +149,7 @@ fn readable(name: &str) -> String {
         ["readout"] => "Read-out".to_owned(),
         ["stem", conv] => format!("Stem {}", number(conv)),
         ["stem", conv, "block", block, kind] => {
-            let kind = if *kind == "dw" { "depth-wise" } else { "1×1" };
+            let kind = if *kind == "dw" { "depth-wise" } else { "point-wise" };
             format!("Stem {}, {kind} {}", number(conv), number(block))
         }
         ["block", block, "mlp", layer] => format!("Block {}, MLP {}", number(block), number(layer)),
