@@ -1,1 +1,119 @@
-//! One record of a run: JSON and Markdown.
+//! One record of a run: JSON and Markdown, the same from the page and from the command line.
+
+mod markdown;
+
+use crate::config::RunConfig;
+use crate::energy::Comparison;
+use crate::protocol::{Backend, Evaluation};
+use serde::{Deserialize, Serialize};
+
+/// Version of [`RunReport`].
+pub const REPORT_FORMAT: u32 = 1;
+
+/// Everything a reader needs to repeat a run and to doubt its energy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// [`REPORT_FORMAT`].
+    pub format: u32,
+    /// What made it.
+    pub build: Build,
+    /// The spiking run.
+    pub config: RunConfig,
+    /// The dense twin's run.
+    pub dense_config: RunConfig,
+    /// Seed of both.
+    pub seed: u64,
+    /// Device class.
+    pub backend: Backend,
+    /// Adapter name and driver, or the CPU path's description.
+    pub adapter: String,
+    /// Data set and where it came from, in words.
+    pub dataset: String,
+    /// Steps made.
+    pub step: u64,
+    /// Loss and accuracy over steps.
+    pub curve: Vec<CurvePoint>,
+    /// Held-out images.
+    pub evaluation: Option<Evaluations>,
+    /// Modelled energy over the same images.
+    pub comparison: Option<Comparison>,
+    /// Milliseconds measured on this device for one picture.
+    pub measured: Option<Measured>,
+}
+
+/// The program that made a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Build {
+    /// Package version.
+    pub version: String,
+    /// Commit, where the build knew it.
+    pub commit: Option<String>,
+}
+
+impl Build {
+    /// This build. The commit is the `GEMST_COMMIT` that the compiler saw.
+    pub fn current() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            commit: option_env!("GEMST_COMMIT").map(str::to_owned),
+        }
+    }
+}
+
+/// One point of the training curves; absent where it was not read back or not trained.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct CurvePoint {
+    /// Step.
+    pub step: u64,
+    /// Loss of the spiking network.
+    pub loss: Option<f64>,
+    /// Its training accuracy.
+    pub accuracy: Option<f64>,
+    /// Loss of the dense twin.
+    pub dense_loss: Option<f64>,
+    /// Its training accuracy.
+    pub dense_accuracy: Option<f64>,
+    /// Mean firing rate.
+    pub firing_rate: Option<f64>,
+}
+
+/// Both networks over held-out images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluations {
+    /// The spiking network.
+    pub spiking: Evaluation,
+    /// The dense twin.
+    pub dense: Evaluation,
+}
+
+/// Measured time, never to be mixed with modelled energy.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// The spiking network.
+    pub spiking_ms: f64,
+    /// The dense twin.
+    pub dense_ms: f64,
+}
+
+impl RunReport {
+    /// As JSON, indented.
+    ///
+    /// # Errors
+    /// When a number in it is not finite in a place where JSON has no word for that.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string_pretty(self)
+    }
+
+    /// From JSON.
+    ///
+    /// # Errors
+    /// When the text is no report; the message has the line and what was expected.
+    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    /// As Markdown, every assumption listed.
+    pub fn to_markdown(&self) -> String {
+        markdown::report(self)
+    }
+}

@@ -4,7 +4,7 @@ mod judge;
 
 use super::account::{Account, account};
 use super::assumptions::Assumptions;
-use super::counts::{Activity, Census, Signal};
+use super::counts::{Activity, Census, LayerOp, Signal};
 use super::ruling::{Item, LayerEnergy, RulingKind, price};
 use super::threshold::{Threshold, thresholds};
 use judge::Case;
@@ -188,12 +188,22 @@ pub fn dense_pj(census: &Census, with: &Assumptions) -> f64 {
     price(RulingKind::ComputeOnly, &empty, &counted, with).dense_pj()
 }
 
-/// K·G steps for each neuron layer on the way; the products of attention follow in the step of their spikes, and
-/// the neurons before the head come last.
+/// K·G steps for each neuron layer on the way. Those of q, k and v emit together; the neurons before the
+/// head come last.
 fn emission_steps(census: &Census) -> u64 {
-    let sites = census
-        .layers
-        .iter()
-        .filter(|spec| spec.is_spiking() && spec.updates > 0 && !spec.name.ends_with(".context"));
-    (sites.count() as u64 + 1) * census.time_steps as u64
+    let mut products_of = None;
+    let mut layers = 1;
+    for spec in census.layers.iter().filter(|spec| spec.is_spiking()) {
+        let block = spec.name.rsplit_once('.').map(|(block, _)| block);
+        match spec.op {
+            LayerOp::Product { .. } if block == products_of => {}
+            LayerOp::Product { .. } => {
+                products_of = block;
+                layers += 1;
+            }
+            // None where another layer reads the same neurons, two where neurons feed neurons.
+            _ => layers += spec.updates / (spec.neurons * spec.steps as u64).max(1),
+        }
+    }
+    layers * census.time_steps as u64
 }

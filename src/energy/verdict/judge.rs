@@ -44,7 +44,9 @@ impl Case<'_> {
                 format!("the same network with {}-bit activations", self.bits),
             ),
         };
-        let alternatives: Vec<Alternative> = alternatives(kind, spiking, activity, dense, with);
+        let mut alternatives = alternatives(kind, spiking, activity, dense, with);
+        // A choice without a consequence here is no alternative.
+        alternatives.retain(|other| (other.spiking_pj, other.dense_pj) != (spiking_pj, dense_pj));
         let less = spiking_pj < dense_pj;
         let outcome = if alternatives
             .iter()

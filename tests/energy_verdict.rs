@@ -1,0 +1,498 @@
+//! Prices, verdicts and the words around them.
+
+use gemst::config::*;
+use gemst::energy::*;
+
+fn network(name: &str) -> Census {
+    census(&preset(name, DatasetKind::Cifar10).expect("a preset").model)
+}
+
+fn compared(name: &str, rate: f64) -> Comparison {
+    let census = network(name);
+    compare(
+        &census,
+        &Activity::uniform(&census, rate),
+        &network("dense-small"),
+        &Assumptions::default(),
+    )
+}
+
+#[test]
+fn three_rulings_and_their_sums() {
+    let comparison = compared("small", 0.1);
+    let kinds: Vec<RulingKind> = comparison
+        .rulings
+        .iter()
+        .map(|ruling| ruling.kind)
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            RulingKind::ComputeOnly,
+            RulingKind::WithMovement,
+            RulingKind::BitMatched
+        ]
+    );
+    for ruling in &comparison.rulings {
+        let close = |a: f64, b: f64| (a / b - 1.0).abs() < 1e-9;
+        let items: (f64, f64) = ruling.breakdown_pj.iter().fold((0.0, 0.0), |sum, item| {
+            (sum.0 + item.spiking_pj, sum.1 + item.dense_pj)
+        });
+        assert!(close(items.0, ruling.spiking_pj) && close(items.1, ruling.dense_pj));
+        let layers = |list: &[LayerEnergy]| list.iter().map(|layer| layer.pj).sum::<f64>();
+        assert!(close(layers(&ruling.spiking_layers), ruling.spiking_pj));
+        assert!(close(layers(&ruling.dense_layers), ruling.dense_pj));
+        assert_eq!(ruling.ratio, Some(ruling.dense_pj / ruling.spiking_pj));
+    }
+    let first = comparison.ruling(RulingKind::ComputeOnly);
+    assert_eq!(
+        (comparison.spiking_pj, comparison.dense_pj),
+        (first.spiking_pj, first.dense_pj)
+    );
+    assert_eq!(
+        dense_pj(&network("dense-small"), &Assumptions::default()),
+        first.dense_pj
+    );
+}
+
+/// One linear layer of 4 inputs and 3 outputs in two steps, two spikes, beside the same layer on real
+/// numbers: every picojoule by hand.
+#[test]
+fn every_item_by_hand() {
+    let layer = |input, steps, updates, adds| LayerSpec {
+        name: "linear".into(),
+        op: LayerOp::Linear {
+            rows: 1,
+            c_in: 4,
+            c_out: 3,
+            groups: 1,
+        },
+        input,
+        steps,
+        neurons: if input == Signal::Real { 0 } else { 4 },
+        updates,
+        adds,
+    };
+    let spiking = Census {
+        layers: vec![layer(Signal::Spikes, 2, 8, 6)],
+        params: 15,
+        time_steps: 2,
+        update: UpdateOps { adds: 3, macs: 1 },
+    };
+    let dense = Census {
+        layers: vec![layer(Signal::Real, 1, 0, 3)],
+        params: 15,
+        time_steps: 1,
+        update: UpdateOps::default(),
+    };
+    let mut activity = Activity::uniform(&spiking, 0.0);
+    activity.layers[0].spikes = vec![2.0, 0.0];
+    activity.layers[0].accumulates = 6.0;
+    let with = Assumptions::default();
+    let comparison = compare(&spiking, &activity, &dense, &with);
+    let items = |kind: RulingKind| -> Vec<(f64, f64)> {
+        let items = &comparison.ruling(kind).breakdown_pj;
+        items
+            .iter()
+            .map(|item| (item.spiking_pj, item.dense_pj))
+            .collect()
+    };
+    let equal = |ours: Vec<(f64, f64)>, expected: &[(f64, f64)]| {
+        assert_eq!(ours.len(), expected.len());
+        for (ours, expected) in ours.iter().zip(expected) {
+            assert!((ours.0 - expected.0).abs() < 1e-12, "{ours:?} {expected:?}");
+            assert!((ours.1 - expected.1).abs() < 1e-12, "{ours:?} {expected:?}");
+        }
+    };
+    equal(
+        items(RulingKind::ComputeOnly),
+        &[(0.0, 12.0 * 4.6), (6.0 * 0.9, 0.0), (0.0, 0.0)],
+    );
+    // Buffers in bytes: weights 12·4; events of four neurons or four activations 16; potentials 4·4.
+    let slope = 2.5 / 8192.0;
+    equal(
+        items(RulingKind::WithMovement),
+        &[
+            (0.0, 12.0 * 3.2),
+            (6.0 * 0.1, 0.0),
+            (0.0, 0.0),
+            // Eight updates of three additions and a leak, six biases; three biases.
+            ((24.0 + 6.0) * 0.1 + 8.0 * 3.2, 3.0 * 0.1),
+            (6.0 * 0.1, 7.0 * 0.1),
+            (24.0 * 48.0 * slope, 48.0 * 48.0 * slope),
+            // Two spikes written and read; four activations read, three written.
+            (16.0 * 16.0 * slope, 28.0 * 16.0 * slope),
+            // Eight reads and eight writes of four bytes.
+            (64.0 * 16.0 * slope, 0.0),
+        ],
+    );
+    // Two steps are two bits.
+    assert_eq!(comparison.bits, 2);
+    let e = 0.05448;
+    equal(
+        items(RulingKind::BitMatched),
+        &[
+            (6.0 * e, 12.0 * 2.0 * e),
+            // Eight comparisons, two subtractions, eight leaks; four roundings.
+            ((8.0 + 2.0 + 8.0) * e, 4.0 * e),
+            (6.0 * 3.0, 12.0 * 2.0 * 0.25),
+            (0.0, 0.0),
+        ],
+    );
+}
+
+#[test]
+fn a_spiking_network_that_loses_is_told_so() {
+    let comparison = compared("tiny", 0.9);
+    let ruling = comparison.ruling(RulingKind::BitMatched);
+    assert_eq!(ruling.outcome, Outcome::Loses);
+    assert!(
+        ruling.sentence.starts_with("Spiking loses: it needs"),
+        "{}",
+        ruling.sentence
+    );
+    assert!(ruling.ratio.expect("a ratio") < 1.0);
+    // A quiet one wins, and its sentence says against whom.
+    let comparison = compared("tiny", 0.01);
+    let ruling = comparison.ruling(RulingKind::BitMatched);
+    assert!(ruling.spiking_pj < ruling.dense_pj);
+    assert!(
+        ruling
+            .sentence
+            .contains("the same network with 3-bit activations"),
+        "{}",
+        ruling.sentence
+    );
+}
+
+#[test]
+fn a_verdict_that_turns_with_an_assumption_says_which() {
+    let comparison = compared("small", 0.1);
+    let ruling = comparison.ruling(RulingKind::WithMovement);
+    let kept = &ruling.alternatives[0];
+    assert!(kept.assumption.contains("once per picture"));
+    assert!(kept.dense_pj < ruling.dense_pj);
+    assert!(ruling.spiking_pj < ruling.dense_pj && kept.spiking_pj > kept.dense_pj);
+    assert_eq!(ruling.outcome, Outcome::Depends);
+    assert!(
+        ruling.sentence.contains(&kept.assumption),
+        "{}",
+        ruling.sentence
+    );
+    // Turned round, the assumption is the other way about.
+    let census = network("small");
+    let with = Assumptions {
+        dense_weights: WeightReads::OncePerPicture,
+        ..Assumptions::default()
+    };
+    let turned = compare(
+        &census,
+        &Activity::uniform(&census, 0.1),
+        &network("dense-small"),
+        &with,
+    );
+    let turned = turned.ruling(RulingKind::WithMovement);
+    assert_eq!(
+        (turned.spiking_pj, turned.dense_pj),
+        (kept.spiking_pj, kept.dense_pj)
+    );
+    assert_eq!(turned.alternatives[0].dense_pj, ruling.dense_pj);
+}
+
+#[test]
+fn first_convolution_once_or_at_every_step() {
+    let macs = |name: &str, first_conv| {
+        let with = Assumptions {
+            first_conv,
+            ..Assumptions::default()
+        };
+        account(&network(name), &Activity::default(), &with).layers[0]
+            .ops
+            .macs
+    };
+    assert_eq!(
+        macs("tiny", FirstConv::EveryStep),
+        4.0 * macs("tiny", FirstConv::Once)
+    );
+    // ExpG-IF forms its potentials in one pass, rate coding has unrolled already.
+    assert_eq!(
+        macs("tiny-exp", FirstConv::EveryStep),
+        macs("tiny-exp", FirstConv::Once)
+    );
+    assert_eq!(
+        macs("card-cifar", FirstConv::EveryStep),
+        macs("card-cifar", FirstConv::Once)
+    );
+}
+
+#[test]
+fn weighted_spikes_pay_for_shifts_and_latency() {
+    let comparison = compared("tiny-exp", 0.2);
+    let total = &comparison.spiking.total;
+    assert!(total.acs > 0.0);
+    assert_eq!(total.shifts, total.acs);
+    let items = &comparison.ruling(RulingKind::ComputeOnly).breakdown_pj;
+    let shifts = items
+        .iter()
+        .find(|item| item.name == "shifts")
+        .expect("an item");
+    assert!((shifts.spiking_pj / (total.shifts * 0.03) - 1.0).abs() < 1e-12);
+    assert_eq!(comparison.bits, 4);
+    // K = 4 steps for: stem.1, five neuron layers in each of two blocks, the last neurons.
+    assert_eq!(comparison.emission_steps, Some(4 * (1 + 2 * 5 + 1)));
+    assert!(
+        comparison
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("48 emission steps")),
+        "{:?}",
+        comparison.warnings
+    );
+    let binary = compared("tiny", 0.2);
+    assert_eq!(
+        (binary.spiking.total.shifts, binary.emission_steps),
+        (0.0, None)
+    );
+}
+
+#[test]
+fn published_lines() {
+    let sides = |rate: f64| -> Vec<Side> {
+        compared("tiny", rate)
+            .thresholds
+            .iter()
+            .map(|threshold| threshold.side)
+            .collect()
+    };
+    // Four steps: without attention, spikes per synapse are four times the rate.
+    assert_eq!(sides(0.02), [Side::Below, Side::Below, Side::Below]);
+    assert_eq!(sides(0.1), [Side::Within, Side::Below, Side::Above]);
+    assert_eq!(sides(0.6), [Side::Above, Side::Above, Side::Above]);
+    let comparison = compared("tiny", 0.1);
+    let [dampfhoffer, davidson, yan] = &comparison.thresholds[..] else {
+        panic!("three lines")
+    };
+    assert_eq!((dampfhoffer.low, dampfhoffer.high), (0.15, 1.38));
+    assert_eq!(
+        (davidson.low, davidson.quantity),
+        (1.72, Quantity::SpikesPerSynapse)
+    );
+    assert_eq!((yan.low, yan.quantity), (0.057, Quantity::FiringRate));
+    assert!((yan.value - 0.1).abs() < 1e-12);
+    assert!(
+        compared("tiny-exp", 0.1).thresholds[2]
+            .citation
+            .contains("ExpG-IF")
+    );
+}
+
+#[test]
+fn a_trace_that_does_not_fit_is_named() {
+    let census = network("tiny");
+    let mut activity = Activity::uniform(&census, 0.1);
+    activity.layers[0].accumulates = 1e12;
+    activity.layers[1].spikes.pop();
+    activity.layers[2].name = "block.7.qkv".into();
+    let counted = account(&census, &activity, &Assumptions::default());
+    for (at, part) in [
+        (0, "stem.1 counted 1000000000000 accumulates"),
+        (
+            1,
+            "block.0.qkv has spikes of 3 steps, the configuration says 4",
+        ),
+        (2, "no activity for block.0.scores"),
+        (3, "block.7.qkv is of no layer"),
+    ] {
+        assert!(
+            counted.warnings[at].contains(part),
+            "{:?}",
+            counted.warnings
+        );
+    }
+    let none = compare(
+        &census,
+        &Activity::default(),
+        &network("dense-tiny"),
+        &Assumptions::default(),
+    );
+    assert!(
+        none.warnings[0].contains("no picture"),
+        "{:?}",
+        none.warnings
+    );
+}
+
+#[test]
+fn a_row_of_the_users() {
+    let mut table = PriceTable::default();
+    let row = |name: &str, ac_pj: f64, citation: &str| PriceRow {
+        name: name.into(),
+        mac_pj: 0.3,
+        ac_pj,
+        shift_pj: 0.0,
+        citation: citation.into(),
+    };
+    assert_eq!(
+        table.add(row("45 nm FP32", 0.1, "mine")),
+        Err(PriceError::Taken("45 nm FP32".into()))
+    );
+    assert_eq!(table.add(row(" ", 0.1, "mine")), Err(PriceError::Nameless));
+    assert_eq!(table.add(row("mine", 0.1, "")), Err(PriceError::Uncited));
+    for bad in [f64::NAN, -0.1, f64::INFINITY] {
+        let message = table
+            .add(row("mine", bad, "mine"))
+            .expect_err("no price")
+            .to_string();
+        assert!(
+            message.contains("the accumulate") && message.contains("finite"),
+            "{message}"
+        );
+    }
+    assert_eq!(
+        table,
+        PriceTable::default(),
+        "a refused row changes nothing"
+    );
+    table
+        .add(row("mine", 0.1, "a chip of ours"))
+        .expect("a good row");
+    let with = Assumptions {
+        compute: table.find("mine").expect("the row").clone(),
+        ..Assumptions::default()
+    };
+    assert!(
+        with.listed()
+            .iter()
+            .any(|line| line.contains("a chip of ours"))
+    );
+    let census = network("tiny");
+    let comparison = compare(
+        &census,
+        &Activity::uniform(&census, 0.1),
+        &network("dense-tiny"),
+        &with,
+    );
+    assert_eq!(comparison.dense_pj, comparison.dense.total.macs * 0.3);
+}
+
+#[test]
+fn every_choice_and_citation_is_listed() {
+    let listed = |with: &Assumptions| with.listed().join("\n");
+    let base = Assumptions::default();
+    let text = listed(&base);
+    for source in [
+        "Horowitz",
+        "Lemaire",
+        "arXiv:2409.08290",
+        "event-driven hardware",
+    ] {
+        assert!(text.contains(source), "{source}");
+    }
+    for changed in [
+        Assumptions {
+            first_conv: FirstConv::EveryStep,
+            ..base.clone()
+        },
+        Assumptions {
+            dense_weights: WeightReads::OncePerPicture,
+            ..base.clone()
+        },
+        Assumptions {
+            membrane: MembraneAccess::PerEvent,
+            ..base.clone()
+        },
+        Assumptions {
+            movement: Movement::Multicast,
+            ..base.clone()
+        },
+        Assumptions {
+            zero_skipping: ZeroSkipping::On,
+            ..base.clone()
+        },
+        Assumptions {
+            weights_from_dram: true,
+            ..base.clone()
+        },
+        Assumptions {
+            weight_bits: 8,
+            ..base.clone()
+        },
+        Assumptions {
+            activation_bits: 8,
+            ..base.clone()
+        },
+        Assumptions {
+            event_bits: 16,
+            ..base.clone()
+        },
+        Assumptions {
+            membrane_bits: 16,
+            ..base.clone()
+        },
+        Assumptions {
+            quantised_input_bits: 4,
+            ..base.clone()
+        },
+    ] {
+        assert_ne!(listed(&changed), text);
+        let json = serde_json::to_string(&changed).expect("JSON");
+        assert_eq!(
+            serde_json::from_str::<Assumptions>(&json).expect("assumptions"),
+            changed
+        );
+    }
+    // What a user leaves out keeps its default; what nobody knows is refused.
+    let partial: Assumptions = serde_json::from_str(r#"{"weight_bits": 4}"#).expect("a part");
+    assert_eq!(
+        partial,
+        Assumptions {
+            weight_bits: 4,
+            ..base
+        }
+    );
+    assert!(serde_json::from_str::<Assumptions>(r#"{"weight_bit": 4}"#).is_err());
+}
+
+/// The page gets a census and counts as text from the worker; the command line does not. Both must come to the
+/// same picojoules.
+#[test]
+fn counts_survive_json_to_the_last_digit() {
+    let (census, dense) = (network("small"), network("dense-small"));
+    let mut activity = Activity::uniform(&census, 0.0837);
+    activity.images = 1000;
+    for layer in &mut activity.layers {
+        layer
+            .spikes
+            .iter_mut()
+            .for_each(|count| *count = (*count * 1000.0).round());
+        layer.sites *= 1000.0;
+        layer.accumulates = (layer.accumulates * 1000.0).round();
+    }
+    fn through_json<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
+        serde_json::from_str(&serde_json::to_string(value).expect("JSON")).expect("the same type")
+    }
+    let with = Assumptions::default();
+    let native = compare(&census, &activity, &dense, &with);
+    let page = compare(
+        &through_json(&census),
+        &through_json(&activity),
+        &through_json(&dense),
+        &through_json(&with),
+    );
+    assert_eq!(page, native);
+}
+
+#[test]
+fn energies_in_words() {
+    for (pj, text) in [
+        (0.0, "0.00 pJ"),
+        (5.4, "5.40 pJ"),
+        (110.4, "110 pJ"),
+        (13.658865e9, "13.7 mJ"),
+        (23.0e4, "230 nJ"),
+        (0.0432, "0.0432 pJ"),
+        (1.5e12, "1.50 J"),
+    ] {
+        assert_eq!(energy_text(pj), text);
+    }
+}
