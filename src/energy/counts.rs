@@ -8,6 +8,9 @@
 //! `q (kᵀ v)`, `block.{l}.out`, `block.{l}.mlp.0`, `block.{l}.mlp.1`, `readout` (attention across
 //! groups only), `head`. The dense twin: `embed`, `block.{l}.qkv`, `.scores`, `.context`, `.out`, `.mlp.0`,
 //! `.mlp.1`, `head`.
+//!
+//! Where head groups choose different orders, a block has `scores` and `kv`, each the sum over its groups, and
+//! one `context`; the three stand in the order in which they first occur.
 
 use serde::{Deserialize, Serialize};
 

@@ -181,8 +181,9 @@ impl<'a> Walk<'a> {
             }
             _ => self.spiking(name("qkv"), linear(dim, 3 * dim), elements, 3 * adds),
         }
-        for product in products(self.config, block, dim / self.config.heads) {
-            self.spiking(name(product.part), product.op, product.neurons, 0);
+        let d = dim / self.config.heads;
+        for product in products(self.config, block, d) {
+            self.spiking(name(product.part), product.op(d), product.neurons, 0);
         }
         self.spiking(name("out"), linear(dim, dim), elements, 2 * adds);
         if self.config.attention.kind == AttentionKind::Identity {
