@@ -233,7 +233,13 @@ fn windows(model: &Ge2msTConfig, errors: &mut Vec<String>) {
     }
     for (index, window) in windows.iter().enumerate() {
         let name = format!("attention.windows[{index}]");
-        divides(errors, &name, *window, "the token grid's side", model.grid());
+        divides(
+            errors,
+            &name,
+            *window,
+            "the token grid's side",
+            model.grid(),
+        );
     }
     if !windows.is_empty() && !model.heads.is_multiple_of(windows.len()) {
         errors.push(format!(

@@ -50,7 +50,9 @@ pub enum Precision {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CheckpointError {
     /// Not safetensors at all.
-    #[error("{name} is not a gemst checkpoint ({cause}). Open a .safetensors file saved by this page or by `train pretrain`")]
+    #[error(
+        "{name} is not a gemst checkpoint ({cause}). Open a .safetensors file saved by this page or by `train pretrain`"
+    )]
     NotOurs {
         /// File name.
         name: String,
@@ -58,7 +60,9 @@ pub enum CheckpointError {
         cause: String,
     },
     /// Another version.
-    #[error("{name} has checkpoint format {found}, this build reads {CHECKPOINT_FORMAT}: use the version of gemst that saved it")]
+    #[error(
+        "{name} has checkpoint format {found}, this build reads {CHECKPOINT_FORMAT}: use the version of gemst that saved it"
+    )]
     Format {
         /// File name.
         name: String,
@@ -110,7 +114,12 @@ impl Checkpoint {
             let role = &member.role;
             for (name, (shape, values)) in &member.weights {
                 let (dtype, bytes) = encode(values, precision);
-                tensors.push((format!("{role}/weights/{name}"), dtype, shape.clone(), bytes));
+                tensors.push((
+                    format!("{role}/weights/{name}"),
+                    dtype,
+                    shape.clone(),
+                    bytes,
+                ));
             }
             if let Some(moments) = &member.moments {
                 for (name, values) in [("first", &moments.first), ("second", &moments.second)] {
@@ -136,10 +145,16 @@ impl Checkpoint {
     /// # Errors
     /// Not a checkpoint of ours, another version, or damaged.
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, CheckpointError> {
-        let not_ours = |cause: String| CheckpointError::NotOurs { name: name.to_owned(), cause };
-        let damaged = |cause: String| CheckpointError::Damaged { name: name.to_owned(), cause };
-        let (_, metadata) = SafeTensors::read_metadata(bytes)
-            .map_err(|error| not_ours(error.to_string()))?;
+        let not_ours = |cause: String| CheckpointError::NotOurs {
+            name: name.to_owned(),
+            cause,
+        };
+        let damaged = |cause: String| CheckpointError::Damaged {
+            name: name.to_owned(),
+            cause,
+        };
+        let (_, metadata) =
+            SafeTensors::read_metadata(bytes).map_err(|error| not_ours(error.to_string()))?;
         let json = metadata
             .metadata()
             .as_ref()
@@ -152,7 +167,10 @@ impl Checkpoint {
         let version: Version =
             serde_json::from_str(json).map_err(|error| damaged(error.to_string()))?;
         if version.format != CHECKPOINT_FORMAT {
-            return Err(CheckpointError::Format { name: name.to_owned(), found: version.format });
+            return Err(CheckpointError::Format {
+                name: name.to_owned(),
+                found: version.format,
+            });
         }
         let header: Header =
             serde_json::from_str(json).map_err(|error| damaged(error.to_string()))?;
@@ -160,7 +178,10 @@ impl Checkpoint {
         let mut members = Vec::new();
         for member in header.members {
             if member.config.format != CONFIG_FORMAT {
-                return Err(CheckpointError::Format { name: name.to_owned(), found: member.config.format });
+                return Err(CheckpointError::Format {
+                    name: name.to_owned(),
+                    found: member.config.format,
+                });
             }
             if let Err(errors) = member.config.validate() {
                 return Err(damaged(errors.to_string()));
@@ -195,7 +216,11 @@ fn read_member(file: &SafeTensors, header: MemberHeader) -> Result<Member, Strin
     };
     let moments = match header.updates {
         None => None,
-        Some(time) => Some(Moments { time, first: moment("first")?, second: moment("second")? }),
+        Some(time) => Some(Moments {
+            time,
+            first: moment("first")?,
+            second: moment("second")?,
+        }),
     };
     Ok(Member {
         role: header.role,
@@ -210,9 +235,18 @@ fn encode(values: &[f32], precision: Precision) -> (Dtype, Vec<u8>) {
     match precision {
         Precision::F16 => (
             Dtype::F16,
-            values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect(),
+            values
+                .iter()
+                .flat_map(|&value| f16::from_f32(value).to_le_bytes())
+                .collect(),
         ),
-        Precision::F32 => (Dtype::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+        Precision::F32 => (
+            Dtype::F32,
+            values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
+        ),
     }
 }
 
@@ -231,7 +265,9 @@ fn decode(name: &str, view: &TensorView) -> Result<Vec<f32>, String> {
         other => return Err(format!("{name} has type {other:?}, expected F16 or F32")),
     };
     match values.iter().position(|value| !value.is_finite()) {
-        Some(at) => Err(format!("{name} holds a number that is not finite (element {at})")),
+        Some(at) => Err(format!(
+            "{name} holds a number that is not finite (element {at})"
+        )),
         None => Ok(values),
     }
 }

@@ -24,7 +24,12 @@ impl Tally {
     ///
     /// # Errors
     /// When the device fails.
-    pub async fn add(&mut self, session: &Session, set: &ImageSet, range: std::ops::Range<usize>) -> Result<(), ExecutionError> {
+    pub async fn add(
+        &mut self,
+        session: &Session,
+        set: &ImageSet,
+        range: std::ops::Range<usize>,
+    ) -> Result<(), ExecutionError> {
         let batch = eval_batch(set, range);
         let (logits, trace) = session.infer(&batch).await?;
         for (row, &label) in logits.iter().zip(&batch.labels) {
@@ -43,7 +48,12 @@ impl Tally {
 
     /// Share of images whose top class was right.
     pub fn accuracy(&self) -> f64 {
-        let right: u32 = self.confusion.iter().enumerate().map(|(class, row)| row[class]).sum();
+        let right: u32 = self
+            .confusion
+            .iter()
+            .enumerate()
+            .map(|(class, row)| row[class])
+            .sum();
         f64::from(right) / self.images.max(1) as f64
     }
 

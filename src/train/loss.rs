@@ -4,7 +4,13 @@ use burn::tensor::{Device, Tensor, TensorData, activation::log_softmax};
 
 /// Target distributions `[B, classes]`: `1 - s` on the label and `s/classes` everywhere; with mixup, the mixture of
 /// two labels by `lambda`.
-pub fn targets(labels: &[u8], mix: Option<&(Vec<u8>, f32)>, classes: usize, smoothing: f32, device: &Device) -> Tensor<2> {
+pub fn targets(
+    labels: &[u8],
+    mix: Option<&(Vec<u8>, f32)>,
+    classes: usize,
+    smoothing: f32,
+    device: &Device,
+) -> Tensor<2> {
     let mut values = vec![smoothing / classes as f32; labels.len() * classes];
     let lambda = mix.map_or(1.0, |(_, lambda)| *lambda);
     for (row, &label) in labels.iter().enumerate() {

@@ -52,20 +52,39 @@ impl Default for FlatAdamW {
             .with_epsilon(1e-8)
             .with_weight_decay(0.0)
             .build();
-        Self { rule, state: None, weights: None, decays: None }
+        Self {
+            rule,
+            state: None,
+            weights: None,
+            decays: None,
+        }
     }
 }
 
 impl FlatAdamW {
     /// Update the network by these gradients. Frozen tensors carry no gradient and are neither moved nor decayed.
-    pub fn step<M: Module>(&mut self, network: M, mut grads: GradientsParams, trained: &Tensor<1>, update: Update) -> M {
+    pub fn step<M: Module>(
+        &mut self,
+        network: M,
+        mut grads: GradientsParams,
+        trained: &Tensor<1>,
+        update: Update,
+    ) -> M {
         let grad = params::flatten_gradients(&network, &mut grads);
-        let weights = self.weights.take().unwrap_or_else(|| params::flatten(&network));
-        let decays = self.decays.take().unwrap_or_else(|| decay_mask(&network, &weights));
+        let weights = self
+            .weights
+            .take()
+            .unwrap_or_else(|| params::flatten(&network));
+        let decays = self
+            .decays
+            .take()
+            .unwrap_or_else(|| decay_mask(&network, &weights));
         let grad = clip(grad, update.clip_norm);
         let decay = decays.clone() * trained.clone() * (update.lr * update.weight_decay);
         let decayed = weights.clone() - weights * decay;
-        let (moved, state) = self.rule.step(update.lr, decayed.clone(), grad, self.state.take());
+        let (moved, state) = self
+            .rule
+            .step(update.lr, decayed.clone(), grad, self.state.take());
         // Moments of a tensor that was just frozen still move it: hold it by the mask.
         let moved = decayed.clone() + (moved - decayed) * trained.clone();
         let network = params::unflatten(network, &moved);
@@ -85,7 +104,11 @@ impl FlatAdamW {
     pub fn moments(&self) -> Option<(usize, Tensor<1>, Tensor<1>)> {
         self.state.as_ref().map(|state| {
             let momentum = &state.momentum;
-            (momentum.time, momentum.moment_1.clone(), momentum.moment_2.clone())
+            (
+                momentum.time,
+                momentum.moment_1.clone(),
+                momentum.moment_2.clone(),
+            )
         })
     }
 
@@ -117,11 +140,22 @@ fn decay_mask<M: Module>(network: &M, like: &Tensor<1>) -> Tensor<1> {
 
 fn mask<M: Module>(network: &M, choose: impl Fn(&params::Entry) -> bool) -> Tensor<1> {
     let mut values = Vec::new();
-    for entry in params::entries(network).iter().filter(|entry| !entry.buffer) {
-        values.extend(std::iter::repeat_n(f32::from(u8::from(choose(entry))), entry.len()));
+    for entry in params::entries(network)
+        .iter()
+        .filter(|entry| !entry.buffer)
+    {
+        values.extend(std::iter::repeat_n(
+            f32::from(u8::from(choose(entry))),
+            entry.len(),
+        ));
     }
     let count = values.len();
-    let device = network.devices().into_iter().next().unwrap_or_default().inner();
+    let device = network
+        .devices()
+        .into_iter()
+        .next()
+        .unwrap_or_default()
+        .inner();
     Tensor::from_data(TensorData::new(values, [count]), &device)
 }
 

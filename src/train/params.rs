@@ -57,7 +57,10 @@ pub fn entries<M: Module>(network: &M) -> Vec<Entry> {
 
 /// Every tensor with its name, flattened, on the inner (non-autodiff) device.
 pub fn tensors<M: Module>(network: &M) -> Vec<(Entry, Tensor<1>)> {
-    let mut visitor = Collect { keep: true, ..Collect::default() };
+    let mut visitor = Collect {
+        keep: true,
+        ..Collect::default()
+    };
     network.visit(&mut visitor);
     visitor.entries.into_iter().zip(visitor.flat).collect()
 }
@@ -71,14 +74,21 @@ pub fn flatten<M: Module>(network: &M) -> Tensor<1> {
 
 /// Gradients end to end in the order of [`flatten`]; zero where a tensor has none.
 pub fn flatten_gradients<M: Module>(network: &M, grads: &mut GradientsParams) -> Tensor<1> {
-    let mut visitor = Gradients { path: Vec::new(), grads, flat: Vec::new() };
+    let mut visitor = Gradients {
+        path: Vec::new(),
+        grads,
+        flat: Vec::new(),
+    };
     network.visit(&mut visitor);
     Tensor::cat(visitor.flat, 0)
 }
 
 /// Put the flat vector of [`flatten`] back into the network.
 pub fn unflatten<M: Module>(network: M, flat: &Tensor<1>) -> M {
-    network.map(&mut Assign { path: Vec::new(), source: Source::Flat { flat, at: 0 } })
+    network.map(&mut Assign {
+        path: Vec::new(),
+        source: Source::Flat { flat, at: 0 },
+    })
 }
 
 /// Why named tensors do not fit a network.
@@ -191,7 +201,12 @@ struct Assign<'a> {
 }
 
 impl Assign<'_> {
-    fn value<const D: usize>(&mut self, entry: &Entry, shape: [usize; D], device: &Device) -> Option<Tensor<D>> {
+    fn value<const D: usize>(
+        &mut self,
+        entry: &Entry,
+        shape: [usize; D],
+        device: &Device,
+    ) -> Option<Tensor<D>> {
         match &mut self.source {
             Source::Flat { .. } if entry.buffer => None,
             Source::Flat { flat, at } => {
@@ -223,7 +238,11 @@ impl ModuleMapper for Assign<'_> {
             None => param,
             Some(value) => {
                 let trains = old.is_require_grad();
-                let value = if device.is_autodiff() { value.autodiff() } else { value };
+                let value = if device.is_autodiff() {
+                    value.autodiff()
+                } else {
+                    value
+                };
                 param.map(|_| value.set_require_grad(trains))
             }
         }

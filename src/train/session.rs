@@ -81,7 +81,11 @@ impl Session {
     /// Number of parameters, running statistics left out.
     pub fn params(&self) -> u64 {
         let entries = params::entries(&self.network);
-        entries.iter().filter(|entry| !entry.buffer).map(|entry| entry.len() as u64).sum()
+        entries
+            .iter()
+            .filter(|entry| !entry.buffer)
+            .map(|entry| entry.len() as u64)
+            .sum()
     }
 
     /// Change what may change between steps. The model and the seed stay.
@@ -108,7 +112,13 @@ impl Session {
             self.device.seed(self.config.seed.wrapping_add(self.step));
         }
         let output = self.network.forward(self.upload(batch));
-        let wanted = targets(&batch.labels, batch.mix.as_ref(), classes, train.label_smoothing as f32, &self.device);
+        let wanted = targets(
+            &batch.labels,
+            batch.mix.as_ref(),
+            classes,
+            train.label_smoothing as f32,
+            &self.device,
+        );
         let mut loss = cross_entropy(output.logits.clone(), wanted);
         if train.spike_penalty > 0.0
             && let Some(rate) = output.trace.mean_rate()
@@ -117,9 +127,15 @@ impl Session {
         }
         let grads = GradientsParams::from_grads(loss.backward(), &self.network);
         let lr = learning_rate(&train, self.step);
-        let update = Update { lr, weight_decay: train.weight_decay, clip_norm: train.clip_norm };
+        let update = Update {
+            lr,
+            weight_decay: train.weight_decay,
+            clip_norm: train.clip_norm,
+        };
         // The optimiser takes the network by value; a clone is a set of handles.
-        self.network = self.optim.step(self.network.clone(), grads, &self.trained, update);
+        self.network = self
+            .optim
+            .step(self.network.clone(), grads, &self.trained, update);
         self.step += 1;
         StepStats {
             step: self.step,
@@ -141,8 +157,16 @@ impl Session {
             device.seed(self.config.seed);
         }
         let output = self.network.valid().forward(self.upload(batch).inner());
-        let logits: Vec<f32> = output.logits.into_data_async().await?.iter::<f32>().collect();
-        let rows = logits.chunks_exact(self.classes()).map(<[f32]>::to_vec).collect();
+        let logits: Vec<f32> = output
+            .logits
+            .into_data_async()
+            .await?
+            .iter::<f32>()
+            .collect();
+        let rows = logits
+            .chunks_exact(self.classes())
+            .map(<[f32]>::to_vec)
+            .collect();
         Ok((rows, output.trace))
     }
 
@@ -162,13 +186,19 @@ impl Session {
         }
         let mut data = reads.execute_async().await?.into_iter();
         let mut next = || -> Vec<f32> {
-            data.next().map(|data| data.iter::<f32>().collect()).unwrap_or_default()
+            data.next()
+                .map(|data| data.iter::<f32>().collect())
+                .unwrap_or_default()
         };
         let weights = tensors
             .iter()
             .map(|(entry, _)| (entry.name.clone(), (entry.shape.clone(), next())))
             .collect();
-        let moments = moments.map(|(time, _, _)| Moments { time, first: next(), second: next() });
+        let moments = moments.map(|(time, _, _)| Moments {
+            time,
+            first: next(),
+            second: next(),
+        });
         Ok(Member {
             role: role.to_owned(),
             config: self.config.clone(),
@@ -185,7 +215,9 @@ impl Session {
     pub fn restore(member: &Member, device: &Device) -> Result<Self, RestoreError> {
         let mut session = Self::new(member.config.clone(), device)?;
         session.network = params::load(session.network, &member.weights, |_| false)?;
-        session.optim.restore(member.moments.clone(), &session.device);
+        session
+            .optim
+            .restore(member.moments.clone(), &session.device);
         session.step = member.step;
         Ok(session)
     }
@@ -199,7 +231,9 @@ impl Session {
         let mut weights = member.weights.clone();
         let is_head = |name: &str| name.split('.').any(|part| part == "head");
         for entry in params::entries(&self.network) {
-            let differs = weights.get(&entry.name).is_some_and(|(shape, _)| *shape != entry.shape);
+            let differs = weights
+                .get(&entry.name)
+                .is_some_and(|(shape, _)| *shape != entry.shape);
             if is_head(&entry.name) && differs {
                 weights.remove(&entry.name);
             }
@@ -272,10 +306,14 @@ impl StepStats {
     /// # Errors
     /// When the device fails.
     pub async fn read(&self) -> Result<StepNumbers, ExecutionError> {
-        let reads = Transaction::default().register(self.loss.clone()).register(self.logits.clone());
+        let reads = Transaction::default()
+            .register(self.loss.clone())
+            .register(self.logits.clone());
         let mut data = reads.execute_async().await?.into_iter();
         let mut next = || -> Vec<f32> {
-            data.next().map(|data| data.iter::<f32>().collect()).unwrap_or_default()
+            data.next()
+                .map(|data| data.iter::<f32>().collect())
+                .unwrap_or_default()
         };
         let loss = next().first().copied().unwrap_or(f32::NAN);
         let logits = next();

@@ -1,6 +1,6 @@
 //! The device of an engine, and the proof that it computes.
 
-use crate::config::{NeuronConfig, CARD_LIF};
+use crate::config::{CARD_LIF, NeuronConfig};
 use crate::kernels::{LifParams, lif};
 use crate::protocol::Backend;
 use burn::tensor::{Device, ExecutionError, Tensor, TensorData};
@@ -23,7 +23,10 @@ async fn open_gpu() -> Result<(Device, String), String> {
         .init_async()
         .await
         .map_err(|error| format!("WebGPU could not be started: {error}"))?;
-    Ok((device, adapter_name().await.unwrap_or_else(|| "WebGPU".to_owned())))
+    Ok((
+        device,
+        adapter_name().await.unwrap_or_else(|| "WebGPU".to_owned()),
+    ))
 }
 
 #[cfg(not(feature = "gpu"))]
@@ -57,13 +60,19 @@ async fn adapter_name() -> Option<String> {
 /// # Errors
 /// In words, what differs.
 pub async fn self_test(device: &Device) -> Result<(), String> {
-    let ours = probe(device).await.map_err(|error| format!("reading back failed: {error}"))?;
-    let reference = probe(&Device::flex()).await.map_err(|error| error.to_string())?;
+    let ours = probe(device)
+        .await
+        .map_err(|error| format!("reading back failed: {error}"))?;
+    let reference = probe(&Device::flex())
+        .await
+        .map_err(|error| error.to_string())?;
     for ((name, ours), (_, reference)) in ours.iter().zip(&reference) {
         for (index, (a, b)) in ours.iter().zip(reference).enumerate() {
             let close = (a - b).abs() <= 1e-4 * b.abs().max(1.0);
             if !close {
-                return Err(format!("{name}[{index}] is {a}, the CPU reference says {b}"));
+                return Err(format!(
+                    "{name}[{index}] is {a}, the CPU reference says {b}"
+                ));
             }
         }
     }
@@ -75,7 +84,9 @@ type Named = Vec<(&'static str, Vec<f32>)>;
 async fn probe(device: &Device) -> Result<Named, ExecutionError> {
     let device = device.clone().autodiff();
     let ramp = |count: usize, shape: [usize; 2]| {
-        let values: Vec<f32> = (0..count).map(|i| ((i * 37 % 101) as f32 - 50.0) / 25.0).collect();
+        let values: Vec<f32> = (0..count)
+            .map(|i| ((i * 37 % 101) as f32 - 50.0) / 25.0)
+            .collect();
         Tensor::<2>::from_data(TensorData::new(values, shape), &device)
     };
     let neuron: NeuronConfig = CARD_LIF;

@@ -8,7 +8,9 @@ use super::speed::Speed;
 use crate::config::{ModelConfig, RunConfig};
 use crate::data::{Dataset, Sampler, batch::train_batch, frame, synthetic};
 use crate::energy::census;
-use crate::protocol::{Backend, Command, DatasetInfo, Evaluation, Event, Level, StepFigures, StepReport};
+use crate::protocol::{
+    Backend, Command, DatasetInfo, Evaluation, Event, Level, StepFigures, StepReport,
+};
 use crate::train::{Checkpoint, Precision, Session, StepStats, Tally};
 use burn::tensor::Device;
 use js_sys::Uint8Array;
@@ -44,7 +46,15 @@ pub struct Engine {
 impl Engine {
     /// An engine without networks or data.
     pub fn new(host: Host, device: Device, backend: Backend) -> Self {
-        Self { host, device, backend, twins: None, data: None, running: None, speed: Speed::default() }
+        Self {
+            host,
+            device,
+            backend,
+            twins: None,
+            data: None,
+            running: None,
+            speed: Speed::default(),
+        }
     }
 
     /// Obey until the page goes away.
@@ -69,14 +79,27 @@ impl Engine {
 
     async fn obey(&mut self, (command, payload): Incoming) {
         match command {
-            Command::Configure { spiking, dense, train_dense } => self.configure(spiking, dense, train_dense),
+            Command::Configure {
+                spiking,
+                dense,
+                train_dense,
+            } => self.configure(spiking, dense, train_dense),
             Command::Probe { steps } => self.probe(steps).await,
             Command::LoadDataset { source } => {
                 let progress = Progress::new(&self.host);
-                match dataset::load(&source, payload, |label, done, total| progress.report(label, done, total)).await {
+                let report = |label: &str, done, total| progress.report(label, done, total);
+                // A run on the first few thousand pictures need not wait for the others.
+                let front = dataset::Front {
+                    train: self.config().and_then(|config| config.data.train_limit),
+                    held_out: None,
+                };
+                match dataset::load_front(&source, payload, front, report).await {
                     Ok(loaded) => {
                         if let Some(text) = loaded.note {
-                            self.host.send(&Event::Notice { level: Level::Info, text });
+                            self.host.send(&Event::Notice {
+                                level: Level::Info,
+                                text,
+                            });
                         }
                         self.use_data(loaded.dataset);
                     }
@@ -87,7 +110,13 @@ impl Engine {
             Command::Pause => self.stop(),
             Command::Reset => self.reset(),
             Command::Evaluate { images } => self.evaluate(images).await,
-            Command::Tune { lr, batch, freeze, spike_penalty, train_dense } => self.tune(train_dense, |config| {
+            Command::Tune {
+                lr,
+                batch,
+                freeze,
+                spike_penalty,
+                train_dense,
+            } => self.tune(train_dense, |config| {
                 config.train.lr = lr;
                 config.train.lr_min = config.train.lr_min.min(lr);
                 config.train.batch = batch;
@@ -110,7 +139,9 @@ impl Engine {
             }
             Command::Samples { from, count } => self.samples(from, count),
             Command::SaveCheckpoint => self.save().await,
-            Command::OpenCheckpoint { name } => self.open(&name, &Uint8Array::new(&payload).to_vec()),
+            Command::OpenCheckpoint { name } => {
+                self.open(&name, &Uint8Array::new(&payload).to_vec())
+            }
         }
     }
 
@@ -119,14 +150,23 @@ impl Engine {
         match self.build(spiking, dense) {
             Ok((spiking, dense)) => {
                 self.stop();
-                self.twins = Some(Twins { spiking, dense, train_dense, weights });
+                self.twins = Some(Twins {
+                    spiking,
+                    dense,
+                    train_dense,
+                    weights,
+                });
                 self.announce();
             }
             Err(error) => self.host.warn(error.to_string()),
         }
     }
 
-    fn build(&self, spiking: RunConfig, dense: RunConfig) -> Result<(Session, Session), impl Display + use<>> {
+    fn build(
+        &self,
+        spiking: RunConfig,
+        dense: RunConfig,
+    ) -> Result<(Session, Session), impl Display + use<>> {
         let spiking = Session::new(spiking, &self.device)?;
         Ok::<_, crate::config::ConfigErrors>((spiking, Session::new(dense, &self.device)?))
     }
@@ -156,7 +196,10 @@ impl Engine {
     fn tune(&mut self, train_dense: bool, change: impl Fn(&mut RunConfig)) {
         let Some(twins) = &mut self.twins else { return };
         twins.train_dense = train_dense;
-        let tuned = twins.spiking.tune(&change).and_then(|()| twins.dense.tune(&change));
+        let tuned = twins
+            .spiking
+            .tune(&change)
+            .and_then(|()| twins.dense.tune(&change));
         if let Err(error) = tuned {
             self.host.warn(error.to_string());
         }
@@ -174,15 +217,23 @@ impl Engine {
         self.data = Some(data);
     }
 
+    fn config(&self) -> Option<&RunConfig> {
+        self.twins.as_ref().map(|twins| twins.spiking.config())
+    }
+
     fn train_limit(&self, data: &Dataset) -> usize {
-        let limit = self.twins.as_ref().and_then(|twins| twins.spiking.config().data.train_limit);
+        let limit = self
+            .twins
+            .as_ref()
+            .and_then(|twins| twins.spiking.config().data.train_limit);
         limit.map_or(data.train.len(), |limit| limit.min(data.train.len()))
     }
 
     /// Whether networks and data are there and fit each other; says what is missing if not.
     fn fits(&self) -> bool {
         let (Some(twins), Some(data)) = (&self.twins, &self.data) else {
-            self.host.warn("there is no data set yet: wait for it to load, or open one");
+            self.host
+                .warn("there is no data set yet: wait for it to load, or open one");
             return false;
         };
         let classes = classes(twins.spiking.config());
@@ -215,13 +266,28 @@ impl Engine {
         if matches!(self.running, Some(Some(0))) {
             return self.stop();
         }
-        let (Some(data), backend) = (&self.data, self.backend) else { return self.stop() };
+        let (Some(data), backend) = (&self.data, self.backend) else {
+            return self.stop();
+        };
         let limit = self.train_limit(data);
-        let Some(twins) = &mut self.twins else { return self.stop() };
+        let Some(twins) = &mut self.twins else {
+            return self.stop();
+        };
         let config = twins.spiking.config().clone();
         let step = twins.spiking.steps_made();
-        let sampler = Sampler { seed: config.seed, len: limit, batch: config.train.batch.min(limit) };
-        let batch = train_batch(&data.train, &sampler.indices(step), &config.train.augment, config.train.mixup, config.seed, step);
+        let sampler = Sampler {
+            seed: config.seed,
+            len: limit,
+            batch: config.train.batch.min(limit),
+        };
+        let batch = train_batch(
+            &data.train,
+            &sampler.indices(step),
+            &config.train.augment,
+            config.train.mixup,
+            config.seed,
+            step,
+        );
         let spiking = twins.spiking.step(&batch);
         let dense = twins.train_dense.then(|| twins.dense.step(&batch));
         let read = backend == Backend::Cpu || last || spiking.step % GPU_READ_EVERY == 0;
@@ -240,7 +306,11 @@ impl Engine {
         let figures = [report.spiking, report.dense];
         report.images_per_second = self.speed.images_per_second();
         self.host.send(&Event::Step(report));
-        if figures.iter().flatten().any(|figures| !figures.loss.is_finite()) {
+        if figures
+            .iter()
+            .flatten()
+            .any(|figures| !figures.loss.is_finite())
+        {
             self.stop();
             self.host.warn("the loss is no longer a number, training was paused: lower the learning rate and press Reset, or open a checkpoint");
             return;
@@ -254,8 +324,14 @@ impl Engine {
     }
 
     async fn probe(&mut self, steps: u32) {
-        let Some(config) = self.twins.as_ref().map(|twins| twins.spiking.config().clone()) else {
-            return self.host.warn("nothing is configured yet, so there is nothing to time");
+        let Some(config) = self
+            .twins
+            .as_ref()
+            .map(|twins| twins.spiking.config().clone())
+        else {
+            return self
+                .host
+                .warn("nothing is configured yet, so there is nothing to time");
         };
         let mut failure = self_test(&self.device).await.err();
         let (mut first_step_ms, mut step_ms) = (f64::NAN, f64::NAN);
@@ -279,13 +355,19 @@ impl Engine {
         let classes = classes(&config);
         let size = config.train.batch;
         let mut set = synthetic::generate(config.seed, size, 0).train;
-        set.labels.iter_mut().for_each(|label| *label %= classes.min(255) as u8);
+        set.labels
+            .iter_mut()
+            .for_each(|label| *label %= classes.min(255) as u8);
         let batch = crate::data::batch::eval_batch(&set, 0..set.len());
         let mut session = Session::new(config, &self.device).map_err(|error| error.to_string())?;
         let mut times = Vec::new();
         for _ in 0..=steps {
             let start = now_ms();
-            let numbers = session.step(&batch).read().await.map_err(|error| error.to_string())?;
+            let numbers = session
+                .step(&batch)
+                .read()
+                .await
+                .map_err(|error| error.to_string())?;
             if !numbers.loss.is_finite() {
                 return Err(format!("the loss of a timed step is {}", numbers.loss));
             }
@@ -300,10 +382,14 @@ impl Engine {
         if !self.fits() {
             return;
         }
-        let (Some(twins), Some(data)) = (&self.twins, &self.data) else { return };
+        let (Some(twins), Some(data)) = (&self.twins, &self.data) else {
+            return;
+        };
         let total = images.min(data.held_out.len());
         if total == 0 {
-            return self.host.warn("this data set has no held-out images to evaluate on");
+            return self
+                .host
+                .warn("this data set has no held-out images to evaluate on");
         }
         let progress = Progress::new(&self.host);
         let mut tallies = [Tally::default(), Tally::default()];
@@ -311,7 +397,9 @@ impl Engine {
             let to = (from + EVAL_BATCH).min(total);
             for (tally, session) in tallies.iter_mut().zip([&twins.spiking, &twins.dense]) {
                 if let Err(error) = tally.add(session, &data.held_out, from..to).await {
-                    return self.host.send(&Event::Fatal { text: error.to_string() });
+                    return self.host.send(&Event::Fatal {
+                        text: error.to_string(),
+                    });
                 }
             }
             progress.report("evaluating on held-out images", to as u64, total as u64);
@@ -341,7 +429,9 @@ impl Engine {
                 dense,
                 activity: spikes.activity(),
             }),
-            Err(error) => self.host.send(&Event::Fatal { text: error.to_string() }),
+            Err(error) => self.host.send(&Event::Fatal {
+                text: error.to_string(),
+            }),
         }
     }
 
@@ -349,15 +439,24 @@ impl Engine {
         let Some(data) = &self.data else { return };
         let to = from.saturating_add(count).min(data.held_out.len());
         let range = from.min(to)..to;
-        let labels = range.clone().map(|index| usize::from(data.held_out.label(index))).collect();
-        let pixels: Vec<u8> = range.flat_map(|index| interleave(data.held_out.image(index))).collect();
-        self.host.send_with(&Event::Samples { from, labels }, &pixels);
+        let labels = range
+            .clone()
+            .map(|index| usize::from(data.held_out.label(index)))
+            .collect();
+        let pixels: Vec<u8> = range
+            .flat_map(|index| interleave(data.held_out.image(index)))
+            .collect();
+        self.host
+            .send_with(&Event::Samples { from, labels }, &pixels);
     }
 
     async fn save(&self) {
         let Some(twins) = &self.twins else { return };
         let saved = async {
-            let members = vec![twins.spiking.save("spiking").await?, twins.dense.save("dense").await?];
+            let members = vec![
+                twins.spiking.save("spiking").await?,
+                twins.dense.save("dense").await?,
+            ];
             Ok::<_, burn::tensor::ExecutionError>(Checkpoint { members })
         };
         match saved.await {
@@ -365,9 +464,14 @@ impl Engine {
                 let step = twins.spiking.steps_made();
                 let preset = &twins.spiking.config().preset;
                 let name = format!("gemst-{preset}-step{step}.safetensors");
-                self.host.send_with(&Event::Checkpoint { name, step }, &checkpoint.to_bytes(Precision::F32));
+                self.host.send_with(
+                    &Event::Checkpoint { name, step },
+                    &checkpoint.to_bytes(Precision::F32),
+                );
             }
-            Err(error) => self.host.send(&Event::Fatal { text: error.to_string() }),
+            Err(error) => self.host.send(&Event::Fatal {
+                text: error.to_string(),
+            }),
         }
     }
 
@@ -387,7 +491,10 @@ impl Engine {
         let restore = |role: &str| {
             checkpoint
                 .member(role)
-                .map(|member| Session::restore(member, &self.device).map_err(|error| format!("{name}: {error}")))
+                .map(|member| {
+                    Session::restore(member, &self.device)
+                        .map_err(|error| format!("{name}: {error}"))
+                })
                 .transpose()
         };
         let spiking = restore("spiking")?.ok_or_else(|| {
@@ -399,17 +506,37 @@ impl Engine {
             (None, Some(twins)) if classes(twins.dense.config()) == classes(spiking.config()) => {
                 twins.dense.fork()
             }
-            (None, _) => return Err(format!("{name} holds no dense twin, and the one in use has another number of classes: choose the data set first, then open the file")),
+            (None, _) => {
+                return Err(format!(
+                    "{name} holds no dense twin, and the one in use has another number of classes: choose the data set first, then open the file"
+                ));
+            }
         };
         let step = spiking.steps_made();
         let train_dense = self.twins.as_ref().is_none_or(|twins| twins.train_dense);
-        Ok(Twins { spiking, dense, train_dense, weights: format!("checkpoint {name}, step {step}") })
+        Ok(Twins {
+            spiking,
+            dense,
+            train_dense,
+            weights: format!("checkpoint {name}, step {step}"),
+        })
     }
 }
 
-async fn report(spiking: StepStats, dense: Option<StepStats>, read: bool) -> Result<StepReport, String> {
+async fn report(
+    spiking: StepStats,
+    dense: Option<StepStats>,
+    read: bool,
+) -> Result<StepReport, String> {
     let (step, lr) = (spiking.step, spiking.lr);
-    let mut report = StepReport { step, lr, spiking: None, dense: None, images_per_second: 0.0, firing_rate: None };
+    let mut report = StepReport {
+        step,
+        lr,
+        spiking: None,
+        dense: None,
+        images_per_second: 0.0,
+        firing_rate: None,
+    };
     if !read {
         return Ok(report);
     }
@@ -418,14 +545,20 @@ async fn report(spiking: StepStats, dense: Option<StepStats>, read: bool) -> Res
         report.dense = Some(figures(&dense).await?);
     }
     if (step - 1).is_multiple_of(RATE_EVERY) || step.is_multiple_of(RATE_EVERY) {
-        report.firing_rate = spiking.firing_rate().await.map_err(|error| error.to_string())?;
+        report.firing_rate = spiking
+            .firing_rate()
+            .await
+            .map_err(|error| error.to_string())?;
     }
     Ok(report)
 }
 
 async fn figures(stats: &StepStats) -> Result<StepFigures, String> {
     let numbers = stats.read().await.map_err(|error| error.to_string())?;
-    Ok(StepFigures { loss: numbers.loss, accuracy: numbers.accuracy })
+    Ok(StepFigures {
+        loss: numbers.loss,
+        accuracy: numbers.accuracy,
+    })
 }
 
 fn evaluation(tally: Tally, spiking: bool) -> Evaluation {
@@ -444,4 +577,3 @@ fn classes(config: &RunConfig) -> usize {
         ModelConfig::DenseVit(model) => model.classes,
     }
 }
-

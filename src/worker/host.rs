@@ -25,7 +25,12 @@ impl Host {
     /// Listen from now on; a panic anywhere becomes [`Event::Fatal`].
     pub fn install() -> Self {
         std::panic::set_hook(Box::new(|info| {
-            post(&Event::Fatal { text: info.to_string() }, None);
+            post(
+                &Event::Fatal {
+                    text: info.to_string(),
+                },
+                None,
+            );
         }));
         let (sender, incoming) = async_channel::unbounded();
         let listen = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
@@ -58,7 +63,10 @@ impl Host {
 
     /// Something was refused; what the visitor had stays.
     pub fn warn(&self, text: impl Into<String>) {
-        self.send(&Event::Notice { level: Level::Warning, text: text.into() });
+        self.send(&Event::Notice {
+            level: Level::Warning,
+            text: text.into(),
+        });
     }
 
     /// Let the browser deliver messages. A message channel is not throttled as timers are.
@@ -82,7 +90,9 @@ impl Host {
 
 /// Milliseconds since the worker started.
 pub fn now_ms() -> f64 {
-    scope().performance().map_or(0.0, |performance| performance.now())
+    scope()
+        .performance()
+        .map_or(0.0, |performance| performance.now())
 }
 
 fn receive(data: &JsValue, sender: &Sender<Incoming>) {
@@ -94,7 +104,9 @@ fn receive(data: &JsValue, sender: &Sender<Incoming>) {
         Err(error) => post(
             &Event::Notice {
                 level: Level::Warning,
-                text: format!("the engine does not understand the page ({error}): reload the page to get matching versions"),
+                text: format!(
+                    "the engine does not understand the page ({error}): reload the page to get matching versions"
+                ),
             },
             None,
         ),
@@ -129,7 +141,10 @@ pub struct Progress {
 impl Progress {
     /// Progress reports to the page.
     pub fn new(host: &Host) -> Self {
-        Self { host: host.clone(), last: Rc::new(RefCell::new(f64::NEG_INFINITY)) }
+        Self {
+            host: host.clone(),
+            last: Rc::new(RefCell::new(f64::NEG_INFINITY)),
+        }
     }
 
     /// `done` of `total` (0: unknown) of `label`.
@@ -139,6 +154,10 @@ impl Progress {
             return;
         }
         *self.last.borrow_mut() = now;
-        self.host.send(&Event::Progress { label: label.to_owned(), done, total });
+        self.host.send(&Event::Progress {
+            label: label.to_owned(),
+            done,
+            total,
+        });
     }
 }

@@ -16,7 +16,10 @@ const TOP: usize = 5;
 ///
 /// # Errors
 /// When the device fails.
-pub async fn look(session: &Session, planar: &[u8]) -> Result<(Classification, SpikeCounts), ExecutionError> {
+pub async fn look(
+    session: &Session,
+    planar: &[u8],
+) -> Result<(Classification, SpikeCounts), ExecutionError> {
     let batch = Batch {
         images: crate::data::batch::to_unit(planar),
         labels: vec![0],

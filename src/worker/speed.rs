@@ -34,6 +34,10 @@ impl Speed {
         };
         let images: usize = self.steps.iter().skip(1).map(|step| step.1).sum();
         let ms = last.0 - first.0;
-        if ms > 0.0 { images as f64 * 1000.0 / ms } else { 0.0 }
+        if ms > 0.0 {
+            images as f64 * 1000.0 / ms
+        } else {
+            0.0
+        }
     }
 }
