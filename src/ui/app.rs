@@ -141,14 +141,18 @@ impl App {
     /// Before something replaces the weights: stop, and have the engine hand over what there is, so
     /// that the visitor can return to it.
     pub fn keep(self: &Page) {
-        let (running, step) = {
+        let (running, step, trained) = {
             let state = self.state.borrow();
-            (state.run.running, state.run.step)
+            let trained = state
+                .networks
+                .as_ref()
+                .is_some_and(|networks| networks.trained);
+            (state.run.running, state.run.step, trained)
         };
         if running {
             self.send(Command::Pause);
         }
-        if step > 0 {
+        if trained {
             self.engines.borrow_mut().offer_return = Some(step);
             self.send(Command::SaveCheckpoint);
         }

@@ -61,6 +61,12 @@ pub fn draw(page: &Page) {
         let text = summary(title, columns, write, &state.history);
         set_attribute(&by_id::<Element>(id), "aria-label", &text);
     }
+    let empty = state.history.rows().is_empty();
+    set_attribute(
+        &by_id::<Element>("charts"),
+        "data-empty",
+        if empty { "yes" } else { "no" },
+    );
     if by_id::<HtmlDetailsElement>("curves-table").open() {
         table(&state.history);
     }

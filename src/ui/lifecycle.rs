@@ -152,9 +152,6 @@ fn ready(page: &Page, event: &Event) {
         let continues = std::mem::take(&mut active.continues);
         let opening = std::mem::replace(&mut active.opening, Opening::Done);
         let proven = active.proven;
-        if !continues && *step == 0 && engines.offer_return.is_none() {
-            engines.saved = None;
-        }
         (continues, opening, proven)
     };
     page.take_in(event, continues);
@@ -172,6 +169,9 @@ fn ready(page: &Page, event: &Event) {
     controls::sync(page);
     page.address();
     page.offer_return();
+    if !continues {
+        recovery::start_over(page);
+    }
     if let Opening::Recovery(text) = opening {
         let end = if continues {
             format!("resumed from step {step}. Press Train to go on.")
@@ -229,20 +229,20 @@ fn dataset(page: &Page, kind: DatasetKind) {
             state.settings.dataset = kind;
         }
     }
-    let (differs, classes_differ, step) = {
+    let (differs, classes_differ, trained) = {
         let state = page.state.borrow();
-        let own = state
-            .networks
-            .as_ref()
-            .map(|networks| networks.spiking.data.dataset);
-        (
-            own.is_some_and(|own| own != kind),
-            own.is_some_and(|own| own.classes() != kind.classes()),
-            state.run.step,
-        )
+        let own = state.networks.as_ref().map(|networks| {
+            let own = networks.spiking.data.dataset;
+            (
+                own != kind,
+                own.classes() != kind.classes(),
+                networks.trained,
+            )
+        });
+        own.unwrap_or((false, false, false))
     };
     // Untrained networks cost nothing to rebuild; trained ones stay wherever their head fits.
-    if classes_differ || differs && step == 0 {
+    if classes_differ || differs && !trained {
         page.rebuild();
     }
     controls::sync(page);

@@ -89,7 +89,10 @@ fn ruling(item: &Element, ruling: &Ruling, bill: Option<&Comparison>) {
     set(".ruling-even", &break_even(ruling.break_even_rate, rate));
     set(".dense .ruling-name", &rival);
     set(".ruling-ratio .ruling-name", &rival);
-    set(".ruling-times", &ruling.ratio.map_or(UNKNOWN.to_owned(), times));
+    set(
+        ".ruling-times",
+        &ruling.ratio.map_or(UNKNOWN.to_owned(), times),
+    );
     set(".spiking .ruling-value", &energy_text(ruling.spiking_pj));
     set(".dense .ruling-value", &energy_text(ruling.dense_pj));
     let most = ruling.spiking_pj.max(ruling.dense_pj);
@@ -149,7 +152,11 @@ fn readable(name: &str) -> String {
         ["readout"] => "Read-out".to_owned(),
         ["stem", conv] => format!("Stem {}", number(conv)),
         ["stem", conv, "block", block, kind] => {
-            let kind = if *kind == "dw" { "depth-wise" } else { "point-wise" };
+            let kind = if *kind == "dw" {
+                "depth-wise"
+            } else {
+                "point-wise"
+            };
             format!("Stem {}, {kind} {}", number(conv), number(block))
         }
         ["block", block, "mlp", layer] => format!("Block {}, MLP {}", number(block), number(layer)),

@@ -22,6 +22,22 @@ pub fn autosave(page: &Page, every: u64) {
     }
 }
 
+/// Other weights are in force: a checkpoint of the last ones would bring back the wrong run.
+pub fn start_over(page: &Page) {
+    let trained = page
+        .state
+        .borrow()
+        .networks
+        .as_ref()
+        .is_some_and(|networks| networks.trained);
+    let mut engines = page.engines.borrow_mut();
+    engines.saved = None;
+    engines.saving = trained;
+    if trained {
+        engines.send(Command::SaveCheckpoint, None);
+    }
+}
+
 /// A checkpoint has come: hold it, and hand it to whoever waits for one.
 pub fn keep(page: &Page, name: &str, step: u64, bytes: ArrayBuffer) {
     let download = {

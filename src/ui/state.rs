@@ -354,3 +354,6 @@ impl State {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;
