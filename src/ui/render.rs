@@ -64,7 +64,7 @@ fn weights(state: &State) -> String {
     state.networks.as_ref().map_or(String::new(), |networks| {
         let count = |census: &crate::energy::Census| grouped(census.params as f64);
         format!(
-            "Weights: {}. Parameters: spiking {}, dense {}.",
+            "In force: {}. Parameters: spiking {}, dense {}.",
             networks.weights,
             count(&networks.spiking_census),
             count(&networks.dense_census)
