@@ -115,9 +115,8 @@ fn enter(page: &Page, state: Camera) {
     if focused {
         let _ = shown.focus();
     }
-    if !running && page.pictures.borrow().source == Source::Camera {
-        // The last frame stays in view as what the networks saw.
-        set_attribute(&by_id::<HtmlElement>("frame"), "data-source", "still");
+    if !running {
+        picture::keep_frame(page);
     }
     page.draw();
 }

@@ -47,12 +47,7 @@ fn buttons(page: &Page) {
     });
     let own = page.clone();
     on_click("evaluate", move || {
-        let images = own
-            .state
-            .borrow()
-            .dataset
-            .as_ref()
-            .map_or(0, |info| info.held_out);
+        let images = own.state.borrow().images_to_evaluate();
         own.state.borrow_mut().evaluating = true;
         own.send(Command::Evaluate { images });
         own.draw();

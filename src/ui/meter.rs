@@ -56,9 +56,12 @@ fn rates(state: &State) {
 
 fn bill(bill: Option<&Comparison>) {
     let items = by_id::<Element>("rulings").children();
-    for (index, ruling) in bill.iter().flat_map(|bill| bill.rulings.iter().enumerate()) {
-        if let Some(item) = items.item(index as u32) {
-            self::ruling(&item, ruling, bill);
+    for index in 0..items.length() {
+        let ruling = bill.and_then(|bill| bill.rulings.get(index as usize));
+        match (items.item(index), ruling) {
+            (Some(item), Some(ruling)) => self::ruling(&item, ruling, bill),
+            (Some(item), None) => blank(&item),
+            (None, _) => {}
         }
     }
     let lines = bill.map_or(Vec::new(), |bill| {
@@ -100,6 +103,26 @@ fn ruling(item: &Element, ruling: &Ruling, bill: Option<&Comparison>) {
         if let Ok(Some(bar)) = item.query_selector(class) {
             let share = if most > 0.0 { pj / most } else { 0.0 };
             set_property(&bar, "--share", &format!("{share:.4}"));
+        }
+    }
+}
+
+/// No picture, no bill: figures of an earlier one must not stand on.
+fn blank(item: &Element) {
+    for (selector, text) in [
+        (".spiking .ruling-value", UNKNOWN),
+        (".dense .ruling-value", UNKNOWN),
+        (".ruling-times", UNKNOWN),
+        (".ruling-words", ""),
+        (".ruling-even", ""),
+    ] {
+        if let Ok(Some(part)) = item.query_selector(selector) {
+            set_text(&part, text);
+        }
+    }
+    for class in [".spiking", ".dense"] {
+        if let Ok(Some(bar)) = item.query_selector(class) {
+            set_property(&bar, "--share", "0");
         }
     }
 }

@@ -29,6 +29,8 @@ pub enum Source {
     File(Vec<u8>),
     /// The camera.
     Camera,
+    /// The camera's last frame, as [`Source::File`].
+    Still(Vec<u8>),
 }
 
 /// The picture shown and the question that is out about it.
@@ -38,6 +40,8 @@ pub struct Pictures {
     pub source: Source,
     next_id: u64,
     pending: Option<(u64, f64)>,
+    /// The last frame sent from the camera.
+    frame: Vec<u8>,
     /// Something changed while an answer was awaited: ask once more.
     repeat: bool,
 }
@@ -106,7 +110,7 @@ pub fn again(page: &Page) {
             let id = pictures.question();
             page.send(Command::ClassifyHeldOut { id, index });
         }
-        Source::File(pixels) => {
+        Source::File(pixels) | Source::Still(pixels) => {
             let id = pictures.question();
             ask(page, id, &Uint8ClampedArray::from(pixels.as_slice()));
         }
@@ -143,8 +147,29 @@ pub fn frame(page: &Page, video: &HtmlVideoElement) {
     let read = drawn.and_then(|()| context.get_image_data(0.0, 0.0, edge, edge));
     if let Ok(data) = read {
         let id = pictures.question();
-        ask(page, id, &Uint8ClampedArray::from(data.data().as_slice()));
+        pictures.frame = data.data().0;
+        ask(
+            page,
+            id,
+            &Uint8ClampedArray::from(pictures.frame.as_slice()),
+        );
     }
+}
+
+/// The camera is off: its last frame stays the picture shown.
+pub fn keep_frame(page: &Page) {
+    let still = {
+        let mut pictures = page.pictures.borrow_mut();
+        if pictures.source != Source::Camera {
+            return;
+        }
+        match std::mem::take(&mut pictures.frame) {
+            frame if frame.is_empty() => Source::None,
+            frame => Source::Still(frame),
+        }
+    };
+    choose(page, still);
+    again(page);
 }
 
 /// Whether this answer is to the question that is out.
@@ -176,12 +201,13 @@ pub fn choose(page: &Page, source: Source) {
         Source::HeldOut(_) => "held-out",
         Source::File(_) => "file",
         Source::Camera => "camera",
+        Source::Still(_) => "file",
     };
     if source != Source::Camera && page.state.borrow().camera == Camera::Live {
         super::camera::stop(page, Camera::Idle);
     }
     set_attribute(&by_id::<HtmlElement>("frame"), "data-source", name);
-    if let Source::File(pixels) = &source {
+    if let Source::File(pixels) | Source::Still(pixels) = &source {
         paint(&by_id("picture"), pixels, SIDE);
     }
     {

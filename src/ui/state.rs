@@ -194,6 +194,13 @@ impl State {
             .unwrap_or_else(|| format!("class {class}"))
     }
 
+    /// Held-out images of an evaluation: what the run's configuration says, if there are as many.
+    pub fn images_to_evaluate(&self) -> usize {
+        let there = self.dataset.as_ref().map_or(0, |info| info.held_out);
+        let wanted = self.networks.as_ref();
+        wanted.map_or(0, |networks| networks.spiking.data.held_out.min(there))
+    }
+
     /// The command that builds the networks of these settings for the data set in use.
     pub fn configure(&self) -> Command {
         let mut settings = self.settings.clone();

@@ -121,6 +121,7 @@ fn truth(page: &Page, state: &State) -> String {
         (Source::HeldOut(_), None) => "A held-out image.".to_owned(),
         (Source::File(_), _) => "Your picture, cropped to its centre.".to_owned(),
         (Source::Camera, _) => "The camera, cropped to its centre.".to_owned(),
+        (Source::Still(_), _) => "The camera’s last frame.".to_owned(),
         (Source::None, _) => "No picture yet.".to_owned(),
     }
 }

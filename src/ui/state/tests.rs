@@ -234,3 +234,13 @@ fn an_evaluation_stands_in_the_curves_at_its_step() {
     let last = state.history.rows().last().unwrap();
     assert_eq!(last.get(Column::DenseHeldOut), Some(0.75));
 }
+
+#[test]
+fn an_evaluation_takes_what_the_run_says_and_never_more_than_there_is() {
+    let mut state = started();
+    assert_eq!(state.images_to_evaluate(), 10);
+    if let Some(info) = &mut state.dataset {
+        info.held_out = 10_000;
+    }
+    assert_eq!(state.images_to_evaluate(), 1000);
+}
