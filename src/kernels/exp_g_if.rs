@@ -29,12 +29,18 @@
 //!
 //! theta is one number per layer, shape `[1]`, positive; below 2^-20 it acts as 2^-20.
 
+mod autodiff;
+#[cfg(feature = "cube")]
+mod cube;
 mod emission;
+#[cfg(feature = "cpu")]
+mod flex;
 mod reference;
 
-pub use emission::{exp_g_if_spikes, spike_count};
+pub use emission::exp_g_if_spikes;
 pub use reference::exp_g_if_reference;
 
+use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::tensor::Tensor;
 
 /// Smallest effective theta: a threshold that training drove to zero or below must not make NaN.
@@ -55,7 +61,12 @@ pub struct ExpGIfParams {
 impl ExpGIfParams {
     /// L, the highest code.
     pub fn top(&self) -> usize {
-        self.groups * ((1 << self.steps) - 1)
+        self.groups * self.full()
+    }
+
+    /// 2^K - 1, the highest code of one group.
+    fn full(&self) -> usize {
+        (1 << self.steps) - 1
     }
 
     /// Factor of theta's gradient for `numel` elements.
@@ -68,24 +79,63 @@ impl ExpGIfParams {
     }
 }
 
+/// The forward passes on a backend; over autodiff they record [`ExpGIfGrad`].
+#[backend_extension(
+    Cube: cfg(feature = "cube"),
+    Flex: cfg(feature = "cpu"),
+    Autodiff,
+    Fusion: cfg(feature = "fusion")
+)]
+pub(crate) trait ExpGIfOps: Backend {
+    /// `z [..]`, `theta [1]` to `y [..]`.
+    #[fusion(dtype = z, shape = z)]
+    fn exp_g_if_forward(
+        z: FloatTensor<Self>,
+        theta: FloatTensor<Self>,
+        p: ExpGIfParams,
+    ) -> FloatTensor<Self>;
+
+    /// `y [..]`, `theta [1]` to the number of spikes of each element.
+    #[fusion(dtype = y, shape = y)]
+    fn exp_g_if_count(
+        y: FloatTensor<Self>,
+        theta: FloatTensor<Self>,
+        p: ExpGIfParams,
+    ) -> FloatTensor<Self>;
+}
+
+/// The backward pass; not differentiable itself.
+#[backend_extension(
+    Cube: cfg(feature = "cube"),
+    Flex: cfg(feature = "cpu"),
+    Fusion: cfg(feature = "fusion")
+)]
+pub(crate) trait ExpGIfGrad: Backend {
+    /// Gradients with respect to `z` and `theta`, given that with respect to `y`.
+    #[fusion(meta = |z, theta, _grad, _p| (z.clone(), theta.clone()))]
+    fn exp_g_if_backward(
+        z: FloatTensor<Self>,
+        theta: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        p: ExpGIfParams,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
+
 /// ExpG-IF as the quantiser it is trained as, with LSQ's gradient scale: `z [..]` membrane input and
-/// `theta [1]` to `y [..]`, the sum of the weighted spikes. `steps` is K, `groups` is G; `L` must stay
-/// below 2^24.
+/// `theta [1]` to `y [..]`, the sum of the weighted spikes. `steps` is K, `groups` is G; L must stay
+/// below 2^20, so that codes and levels are exact in `f32`.
 pub fn exp_g_if<const D: usize>(
     z: Tensor<D>,
     theta: Tensor<1>,
     steps: usize,
     groups: usize,
 ) -> Tensor<D> {
-    exp_g_if_with(
-        z,
-        theta,
-        &ExpGIfParams {
-            steps,
-            groups,
-            lsq_scale: true,
-        },
-    )
+    let p = ExpGIfParams {
+        steps,
+        groups,
+        lsq_scale: true,
+    };
+    exp_g_if_with(z, theta, &p)
 }
 
 /// [`exp_g_if`] with all parameters.
@@ -94,5 +144,27 @@ pub fn exp_g_if_with<const D: usize>(
     theta: Tensor<1>,
     p: &ExpGIfParams,
 ) -> Tensor<D> {
-    exp_g_if_reference(z, theta, p)
+    let y = Dispatch::exp_g_if_forward(z.into_dispatch(), theta.into_dispatch(), *p);
+    Tensor::from_dispatch(y)
+}
+
+/// Spikes behind each element of an ExpG-IF output `y = theta · n` (`[..]`, `theta [1]`): the number of
+/// ones in the code's groups, 0 to K·G.
+///
+/// The count is a step function of y, so its gradient is a proxy: the slope of the chord from silence to
+/// saturation, `K / (theta (2^K - 1))`. As a penalty it is an L1 pressure on activity whose value is the
+/// exact number of spikes. theta receives none: a threshold must not grow only to be rid of spikes.
+pub fn spike_count<const D: usize>(
+    y: Tensor<D>,
+    theta: Tensor<1>,
+    steps: usize,
+    groups: usize,
+) -> Tensor<D> {
+    let p = ExpGIfParams {
+        steps,
+        groups,
+        lsq_scale: false,
+    };
+    let count = Dispatch::exp_g_if_count(y.into_dispatch(), theta.into_dispatch(), p);
+    Tensor::from_dispatch(count)
 }

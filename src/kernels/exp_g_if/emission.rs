@@ -1,4 +1,4 @@
-//! The spikes behind an ExpG-IF output.
+//! ExpG-IF as inference runs it: spike by spike.
 
 use super::THETA_MIN;
 use burn::tensor::Tensor;
@@ -26,34 +26,4 @@ pub fn exp_g_if_spikes<const D: usize, const E: usize>(
         }
     }
     Tensor::stack(spikes, 0)
-}
-
-/// Spikes behind each element of an ExpG-IF output `y = theta · n` (`[..]`, `theta [1]`): the number of
-/// ones in the code's groups, 0 to K·G.
-///
-/// The count is a step function of y, so its gradient is a proxy: the slope of the chord from silence to
-/// saturation, `K / (theta (2^K - 1))`. As a penalty it is an L1 pressure on activity whose value is the
-/// exact number of spikes. theta receives none: a threshold must not grow only to be rid of spikes.
-pub fn spike_count<const D: usize>(
-    y: Tensor<D>,
-    theta: Tensor<1>,
-    steps: usize,
-    groups: usize,
-) -> Tensor<D> {
-    let theta = theta.detach().clamp_min(THETA_MIN).reshape([1; D]);
-    let full = ((1usize << steps) - 1) as f32;
-    let mut rest = (y.clone().detach() / theta.clone()).round();
-    let mut count = rest.zeros_like();
-    for _ in 0..groups {
-        let mut group = rest.clone().clamp(0.0, full);
-        rest = rest - group.clone();
-        for k in 1..=steps {
-            let weight = (1usize << (steps - k)) as f32;
-            let s = group.clone().greater_equal_elem(weight).float();
-            group = group - s.clone() * weight;
-            count = count + s;
-        }
-    }
-    let proxy = y / theta * (steps as f32 / full);
-    count + (proxy.clone() - proxy.detach())
 }

@@ -17,7 +17,8 @@ pub fn exp_g_if_reference<const D: usize>(
     let below = v.clone().lower_elem(0.0);
     let above = v.greater_equal(level.clone() * (p.top() as f32 + 1.0));
     // A function with the gradient wanted, of which only the gradient is used.
-    let theta = (theta.clone() * scale) + (theta.clone() - theta * scale).detach();
+    let theta = theta * scale;
+    let theta = level.clone() + (theta.clone() - theta.detach());
     let ratio = z / theta.clone();
     let inside = ratio.clone() + (n.clone() - ratio).detach();
     let proxy = inside.mask_where(below.bool_or(above), n.clone()) * theta;

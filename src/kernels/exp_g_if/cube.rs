@@ -1,0 +1,149 @@
+//! ExpG-IF on the GPU: one thread per element.
+
+use super::{ExpGIfGrad, ExpGIfOps, ExpGIfParams, THETA_MIN};
+use crate::kernels::cube::{grid, like};
+use burn::backend::{TensorMetadata, ops::FloatTensorOps, tensor::FloatTensor};
+use burn_cubecl::{CubeBackend, kernel::into_contiguous};
+use cubecl::prelude::*;
+
+/// n, the highest level of the ladder at or below v. The quotient may be one off (WGSL allows 2.5 ulp);
+/// the ladder, whose products are rounded correctly everywhere, decides.
+#[cube]
+fn code(v: f32, theta: f32, top: f32) -> f32 {
+    let guess = clamp((v / theta).floor(), 0.0, top);
+    let higher = select(v >= (guess + 1.0) * theta, 1.0f32, 0.0f32);
+    let lower = select(v < guess * theta, 1.0f32, 0.0f32);
+    clamp(guess + higher - lower, 0.0, top)
+}
+
+#[cube(launch)]
+fn forward_kernel(z: &[f32], theta: &[f32], y: &mut [f32], top: f32) {
+    if ABSOLUTE_POS >= y.len() {
+        terminate!();
+    }
+    let theta = max(theta[0], THETA_MIN);
+    y[ABSOLUTE_POS] = code(z[ABSOLUTE_POS] + 0.5 * theta, theta, top) * theta;
+}
+
+#[cube(launch)]
+fn count_kernel(y: &[f32], theta: &[f32], count: &mut [f32], top: f32, full: u32, groups: u32) {
+    if ABSOLUTE_POS >= count.len() {
+        terminate!();
+    }
+    let theta = max(theta[0], THETA_MIN);
+    let mut rest = u32::cast_from(clamp(y[ABSOLUTE_POS] / theta + 0.5, 0.0, top));
+    let mut spikes = 0u32;
+    for _ in 0..groups {
+        let code = min(rest, full);
+        rest -= code;
+        spikes += code.count_ones();
+    }
+    count[ABSOLUTE_POS] = f32::cast_from(spikes);
+}
+
+/// theta's gradient leaves as one summand per element.
+#[cube(launch)]
+fn backward_kernel(
+    z: &[f32],
+    theta: &[f32],
+    grad: &[f32],
+    z_grad: &mut [f32],
+    theta_grad: &mut [f32],
+    top: f32,
+    scale: f32,
+) {
+    if ABSOLUTE_POS >= z_grad.len() {
+        terminate!();
+    }
+    let theta = max(theta[0], THETA_MIN);
+    let z = z[ABSOLUTE_POS];
+    let grad = grad[ABSOLUTE_POS];
+    let v = z + 0.5 * theta;
+    let inside = v >= 0.0 && v < (top + 1.0) * theta;
+    let straight = select(inside, z / theta, 0.0);
+    z_grad[ABSOLUTE_POS] = select(inside, grad, 0.0);
+    theta_grad[ABSOLUTE_POS] = scale * grad * (code(v, theta, top) - straight);
+}
+
+impl ExpGIfOps for CubeBackend {
+    fn exp_g_if_forward(
+        z: FloatTensor<Self>,
+        theta: FloatTensor<Self>,
+        p: ExpGIfParams,
+    ) -> FloatTensor<Self> {
+        let (z, theta) = (into_contiguous(z), into_contiguous(theta));
+        let y = like(&z);
+        let units = z.shape().num_elements();
+        if units > 0 {
+            let (count, dim) = grid(&z, units);
+            forward_kernel::launch(
+                &y.client,
+                count,
+                dim,
+                z.into_buffer_arg(),
+                theta.into_buffer_arg(),
+                y.clone().into_buffer_arg(),
+                p.top() as f32,
+            );
+        }
+        y
+    }
+
+    fn exp_g_if_count(
+        y: FloatTensor<Self>,
+        theta: FloatTensor<Self>,
+        p: ExpGIfParams,
+    ) -> FloatTensor<Self> {
+        let (y, theta) = (into_contiguous(y), into_contiguous(theta));
+        let spikes = like(&y);
+        let units = y.shape().num_elements();
+        if units > 0 {
+            let (count, dim) = grid(&y, units);
+            count_kernel::launch(
+                &spikes.client,
+                count,
+                dim,
+                y.into_buffer_arg(),
+                theta.into_buffer_arg(),
+                spikes.clone().into_buffer_arg(),
+                p.top() as f32,
+                p.full() as u32,
+                p.groups as u32,
+            );
+        }
+        spikes
+    }
+}
+
+impl ExpGIfGrad for CubeBackend {
+    fn exp_g_if_backward(
+        z: FloatTensor<Self>,
+        theta: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        p: ExpGIfParams,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (z, theta, grad) = (
+            into_contiguous(z),
+            into_contiguous(theta),
+            into_contiguous(grad),
+        );
+        let (z_grad, theta_grad) = (like(&z), like(&z));
+        let units = z.shape().num_elements();
+        if units > 0 {
+            let (count, dim) = grid(&z, units);
+            backward_kernel::launch(
+                &z_grad.client,
+                count,
+                dim,
+                z.into_buffer_arg(),
+                theta.into_buffer_arg(),
+                grad.into_buffer_arg(),
+                z_grad.clone().into_buffer_arg(),
+                theta_grad.clone().into_buffer_arg(),
+                p.top() as f32,
+                p.theta_scale(units),
+            );
+        }
+        (z_grad, Self::float_sum(theta_grad))
+    }
+}
