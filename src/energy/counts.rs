@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub struct Census {
     /// Synaptic layers in forward order.
     pub layers: Vec<LayerSpec>,
-    /// Trainable parameters.
+    /// Parameters, running statistics excluded ([`Parameters::count`](super::Parameters::count)).
     pub params: u64,
     /// T, time steps a spike train lasts (1 for the dense twin).
     pub time_steps: usize,

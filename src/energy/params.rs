@@ -28,6 +28,13 @@ pub struct Parameters {
     pub statistics: u64,
 }
 
+impl Parameters {
+    /// Weights, biases, norms and thresholds, frozen or not; what papers call the number of parameters.
+    pub fn count(&self) -> u64 {
+        self.trainable + self.frozen
+    }
+}
+
 /// Parameters of a network.
 pub fn parameters(config: &ModelConfig) -> Parameters {
     match config {

@@ -68,7 +68,7 @@ pub(super) fn census(config: &VitConfig) -> Census {
     push("head".into(), head, elements + config.classes as u64);
     Census {
         layers,
-        params: vit_parameters(config).trainable,
+        params: vit_parameters(config).count(),
         time_steps: 1,
         update: UpdateOps::default(),
     }

@@ -18,7 +18,7 @@ pub(super) fn census(config: &Ge2msTConfig) -> Census {
     walk.read_out();
     Census {
         layers: walk.layers,
-        params: ge2mst_parameters(config).trainable,
+        params: ge2mst_parameters(config).count(),
         time_steps: config.time_steps,
         update: update(&config.neuron),
     }
