@@ -227,5 +227,11 @@ fn comparison(session: &Session, tally: &Tally) -> Option<Comparison> {
 
 /// Modelled picojoules of a dense network per picture: it has no activity to wait for.
 fn dense_pj(census: &Census) -> f64 {
-    compare(census, &Activity::default(), census, &Assumptions::default()).dense_pj
+    compare(
+        census,
+        &Activity::default(),
+        census,
+        &Assumptions::default(),
+    )
+    .dense_pj
 }

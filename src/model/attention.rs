@@ -141,11 +141,21 @@ impl Attention {
                 let order =
                     attention_order(self.config.kind, windows.tokens(), width / heads, masked);
                 let [q, k, v] = [take(0), take(1), take(2)];
-                HeadGroup { windows, order, q, k, v }
+                HeadGroup {
+                    windows,
+                    order,
+                    q,
+                    k,
+                    v,
+                }
             })
             .collect();
-        groups.iter().for_each(|group| self.record_products(group, trace));
-        groups.iter().for_each(|group| self.record_context(group, trace));
+        groups
+            .iter()
+            .for_each(|group| self.record_products(group, trace));
+        groups
+            .iter()
+            .for_each(|group| self.record_context(group, trace));
         let mixed = groups.into_iter().map(|group| {
             let windows = group.windows;
             windows.reverse(group.mix(self.config.kind))
@@ -213,7 +223,13 @@ struct HeadGroup {
 impl HeadGroup {
     /// The product, `[R, windows, h, W, d]`.
     fn mix(self, kind: AttentionKind) -> Tensor<5> {
-        let Self { windows, order, q, k, v } = self;
+        let Self {
+            windows,
+            order,
+            q,
+            k,
+            v,
+        } = self;
         let scale = product_scale(windows.tokens(), q.dims()[4]);
         match (kind, order) {
             (AttentionKind::Card, _) => card(&windows, q, k, v),
