@@ -1,6 +1,7 @@
 //! What every CubeCL kernel here needs around its launch.
 
 use burn::backend::{DType, TensorMetadata};
+use burn::tensor::Shape;
 use burn_cubecl::{ops::numeric::empty_device_contiguous_dtype, tensor::CubeTensor};
 use cubecl::{calculate_cube_count_elemwise, prelude::*};
 
@@ -14,19 +15,19 @@ pub(super) fn grid(on: &CubeTensor, units: usize) -> (CubeCount, CubeDim) {
 }
 
 /// An uninitialised tensor of the same shape and device.
+pub(super) fn like(tensor: &CubeTensor) -> CubeTensor {
+    empty(tensor, tensor.shape())
+}
+
+/// An uninitialised tensor on the device of `on`.
 ///
 /// # Panics
-/// When the tensor is not `f32`: the kernels compute in `f32` only.
-pub(super) fn like(tensor: &CubeTensor) -> CubeTensor {
+/// When that tensor is not `f32`: the kernels compute in `f32` only.
+pub(super) fn empty(on: &CubeTensor, shape: Shape) -> CubeTensor {
     assert_eq!(
-        tensor.dtype,
+        on.dtype,
         DType::F32,
-        "the kernels take f32 tensors; cast with `.cast(f32)`"
+        "the kernels take f32 tensors; cast them first"
     );
-    empty_device_contiguous_dtype(
-        tensor.client.clone(),
-        tensor.device.clone(),
-        tensor.shape(),
-        tensor.dtype,
-    )
+    empty_device_contiguous_dtype(on.client.clone(), on.device.clone(), shape, on.dtype)
 }

@@ -10,15 +10,18 @@
 //! | [`exp_g_if`] | our ExpG-IF as a quantiser, trained straight through | [`exp_g_if_reference`] |
 //! | [`exp_g_if_spikes`] | the same neuron, spike by spike | – |
 //! | [`spike_count`] | spikes behind an ExpG-IF output | – |
+//! | [`batch_norm`] | BatchNorm with the batch's statistics | [`batch_norm_reference`] |
 //!
 //! Tensors are `f32`. The device comes with the tensor, and nothing is read back.
 
+mod batch_norm;
 #[cfg(feature = "cube")]
 mod cube;
 mod exp_g_if;
 mod lif;
 pub mod surrogate;
 
+pub use batch_norm::{BatchNormOutput, batch_norm, batch_norm_layer, batch_norm_reference};
 pub use exp_g_if::{
     ExpGIfParams, exp_g_if, exp_g_if_reference, exp_g_if_spikes, exp_g_if_with, spike_count,
 };

@@ -1,0 +1,156 @@
+//! BatchNorm (Ioffe & Szegedy 2015) with the statistics of the batch, in two passes over the data
+//! forward and two backward.
+//!
+//! Per channel c, over `M` samples (rows, and positions of a map), `inv = 1/sqrt(var + epsilon)`:
+//!
+//! ```text
+//! mean = Σ x / M      var = Σ (x - mean)² / M (biased, as burn's)
+//! y    = gamma (x - mean) inv + beta
+//!
+//! dbeta  = Σ g        dgamma = inv Σ g (x - mean)
+//! dx     = gamma inv (g - dbeta/M - (x - mean) inv dgamma/M)
+//! ```
+//!
+//! Sums are taken around a first sample of the channel, so that a large mean costs no precision. burn
+//! has the same operation, composed of some thirty tensor operations with two transpositions each way.
+
+mod autodiff;
+#[cfg(feature = "cube")]
+mod cube;
+#[cfg(feature = "cpu")]
+mod flex;
+
+use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
+use burn::nn::BatchNorm;
+use burn::tensor::{Shape, Tensor};
+
+/// The forward pass on a backend; over autodiff it records [`BatchNormGrad`].
+#[backend_extension(
+    Cube: cfg(feature = "cube"),
+    Flex: cfg(feature = "cpu"),
+    Autodiff,
+    Fusion: cfg(feature = "fusion")
+)]
+pub(crate) trait BatchNormOps: Backend {
+    /// `x [R, C, ..]`, `gamma [C]`, `beta [C]` to y of x's shape, mean `[C]` and variance `[C]`.
+    #[fusion(meta = |x, gamma, beta, _epsilon| (x.clone(), gamma.clone(), beta.clone()))]
+    fn fused_batch_norm(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+}
+
+/// The backward pass; not differentiable itself.
+#[backend_extension(
+    Cube: cfg(feature = "cube"),
+    Flex: cfg(feature = "cpu"),
+    Fusion: cfg(feature = "fusion")
+)]
+pub(crate) trait BatchNormGrad: Backend {
+    /// Gradients with respect to `x`, `gamma` and `beta`, given that with respect to y.
+    #[fusion(meta = |x, gamma, mean, _var, _grad, _epsilon| (x.clone(), gamma.clone(), mean.clone()))]
+    fn fused_batch_norm_backward(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        var: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+}
+
+/// Result of [`batch_norm`].
+#[derive(Debug, Clone)]
+pub struct BatchNormOutput<const D: usize> {
+    /// Normalised, scaled and shifted, `[R, C, ..]`.
+    pub y: Tensor<D>,
+    /// Mean of each channel, `[C]`; no gradient.
+    pub mean: Tensor<1>,
+    /// Biased variance of each channel, `[C]`; no gradient.
+    pub var: Tensor<1>,
+}
+
+/// BatchNorm of `x [R, C]` or `[R, C, ..]` with the statistics of x itself; `gamma [C]`, `beta [C]`.
+/// Differentiable in all three.
+pub fn batch_norm<const D: usize>(
+    x: Tensor<D>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    epsilon: f32,
+) -> BatchNormOutput<D> {
+    let (y, mean, var) = Dispatch::fused_batch_norm(
+        x.into_dispatch(),
+        gamma.into_dispatch(),
+        beta.into_dispatch(),
+        epsilon,
+    );
+    BatchNormOutput {
+        y: Tensor::from_dispatch(y),
+        mean: Tensor::from_dispatch(mean),
+        var: Tensor::from_dispatch(var),
+    }
+}
+
+/// What `norm.forward(x)` computes, `[R, C, ..]`, by the fused kernel: in training with the batch's
+/// statistics, which move the running ones; else with the running ones, as one scale and one shift.
+pub fn batch_norm_layer<const D: usize>(norm: &BatchNorm, x: Tensor<D>) -> Tensor<D> {
+    let device = x.device();
+    let (gamma, beta) = (norm.gamma.val(), norm.beta.val());
+    if device.is_autodiff() && norm.training.is_enabled() {
+        let out = batch_norm(x, gamma, beta, norm.epsilon as f32);
+        for (running, now) in [(&norm.running_mean, out.mean), (&norm.running_var, out.var)] {
+            let old = running.value_sync().to_device(&device);
+            let new = old * (1.0 - norm.momentum) + now * norm.momentum;
+            running.update(new.detach());
+        }
+        return out.y;
+    }
+    let mean = norm.running_mean.value().to_device(&device);
+    let var = norm.running_var.value().to_device(&device);
+    let scale = gamma / (var + norm.epsilon).sqrt();
+    let shift = beta - mean * scale.clone();
+    let mut shape = [1; D];
+    shape[1] = scale.dims()[0];
+    x * scale.reshape(shape) + shift.reshape(shape)
+}
+
+/// [`batch_norm`]'s y in burn's own differentiable operations.
+pub fn batch_norm_reference<const D: usize>(
+    x: Tensor<D>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    epsilon: f32,
+) -> Tensor<D> {
+    let mut shape = [1; D];
+    shape[1] = x.dims()[1];
+    let samples: Vec<usize> = (0..D).filter(|&axis| axis != 1).collect();
+    let mean = x.clone().mean_dims(&samples);
+    let centred = x - mean;
+    let var = centred.clone().square().mean_dims(&samples);
+    centred / (var + epsilon).sqrt() * gamma.reshape(shape) + beta.reshape(shape)
+}
+
+/// `[R, C, ..]` as rows × channels × positions.
+#[derive(Debug, Clone, Copy)]
+struct Extent {
+    rows: usize,
+    channels: usize,
+    positions: usize,
+}
+
+impl Extent {
+    fn of(shape: &Shape) -> Self {
+        Self {
+            rows: shape[0],
+            channels: shape[1],
+            positions: shape.iter().skip(2).product(),
+        }
+    }
+
+    /// M.
+    fn samples(self) -> usize {
+        self.rows * self.positions
+    }
+}

@@ -1,0 +1,172 @@
+//! Every kernel's figures on a device, and the comparison of two devices. Shared by the native GPU test
+//! and the browser test.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use gemst::config::Surrogate;
+use gemst::kernels::{ExpGIfParams, LifParams, exp_g_if_spikes, exp_g_if_with, lif, spike_count};
+
+/// Named numbers, in the same order on every device.
+pub type Figures = Vec<(String, Vec<f32>)>;
+
+/// What each kernel says on `device`. Potentials are multiples of 1/64 and time constants powers of two
+/// wherever spikes are binary, so that every device must give the same spikes, whatever it fuses.
+pub async fn figures(device: &Device) -> Figures {
+    let device = device.clone().autodiff();
+    let mut figures = Figures::new();
+    for (index, p) in lif_cases().iter().enumerate() {
+        lif_figures(&device, index, p, &mut figures).await;
+    }
+    for (steps, groups, theta) in [(4, 1, 0.3), (1, 4, 0.7), (3, 3, 0.11), (8, 1, 0.013)] {
+        let p = ExpGIfParams {
+            steps,
+            groups,
+            lsq_scale: groups == 1,
+        };
+        exp_g_if_figures(&device, &p, theta, &mut figures).await;
+    }
+    figures
+}
+
+/// Panics with the first figure that differs by more than `tolerance` (relative, absolute below 1).
+/// Spikes, levels and counts must be equal.
+pub fn assert_agree(ours: &Figures, theirs: &Figures, tolerance: f32) {
+    assert_eq!(ours.len(), theirs.len());
+    for ((name, ours), (other, theirs)) in ours.iter().zip(theirs) {
+        assert_eq!(name, other);
+        assert_eq!(ours.len(), theirs.len(), "{name}");
+        let tolerance = if name.ends_with('=') { 0.0 } else { tolerance };
+        for (index, (a, b)) in ours.iter().zip(theirs).enumerate() {
+            let close = (a - b).abs() <= tolerance * b.abs().max(1.0);
+            assert!(close, "{name}[{index}]: {a} instead of {b}");
+        }
+    }
+}
+
+fn lif_cases() -> Vec<LifParams> {
+    let lif = LifParams {
+        tau: 2.0,
+        v_threshold: 1.0,
+        hard_reset: true,
+        decay_input: true,
+        detach_reset: true,
+        leak: true,
+        surrogate: Surrogate::Atan { alpha: 2.0 },
+        smooth: false,
+    };
+    let sigmoid = Surrogate::Sigmoid { alpha: 4.0 };
+    let rectangle = Surrogate::Rectangle { width: 1.5 };
+    let triangle = Surrogate::Triangle { width: 1.25 };
+    let smooth = LifParams {
+        smooth: true,
+        tau: 2.5,
+        ..lif
+    };
+    vec![
+        lif,
+        LifParams {
+            hard_reset: false,
+            decay_input: false,
+            tau: 4.0,
+            surrogate: sigmoid,
+            ..lif
+        },
+        LifParams {
+            detach_reset: false,
+            surrogate: rectangle,
+            ..lif
+        },
+        LifParams {
+            hard_reset: false,
+            detach_reset: false,
+            surrogate: triangle,
+            ..lif
+        },
+        LifParams {
+            leak: false,
+            v_threshold: 0.75,
+            ..lif
+        },
+        smooth,
+        LifParams {
+            surrogate: sigmoid,
+            detach_reset: false,
+            ..smooth
+        },
+        LifParams {
+            surrogate: rectangle,
+            hard_reset: false,
+            ..smooth
+        },
+        LifParams {
+            surrogate: triangle,
+            leak: false,
+            detach_reset: false,
+            ..smooth
+        },
+    ]
+}
+
+async fn lif_figures(device: &Device, index: usize, p: &LifParams, figures: &mut Figures) {
+    // 5 steps in groups of 2 leave a short group; 300 neurons are no multiple of a workgroup.
+    let (steps, n, group) = (5, 300, 2);
+    let x = grid(steps * n, 37, 160)
+        .reshape(device, [steps, n])
+        .require_grad();
+    let w = grid(steps * n, 11, 64).reshape(device, [steps, n]);
+    let s = lif(x.clone(), p, group);
+    let grads = (s.clone() * w).sum().backward();
+    let exact = if p.smooth { "" } else { "=" };
+    push(figures, format!("lif {index} spikes {exact}"), s).await;
+    push(
+        figures,
+        format!("lif {index} gradient"),
+        x.grad(&grads).expect("tracked"),
+    )
+    .await;
+}
+
+async fn exp_g_if_figures(device: &Device, p: &ExpGIfParams, theta: f32, figures: &mut Figures) {
+    let name = format!("ExpG-IF K {} G {}", p.steps, p.groups);
+    let z = grid(700, 37, 300).reshape(device, [7, 100]).require_grad();
+    let w = grid(700, 11, 64).reshape(device, [7, 100]);
+    let theta = Tensor::<1>::from_data(TensorData::from([theta]), device).require_grad();
+    let y = exp_g_if_with(z.clone(), theta.clone(), p);
+    let spikes: Tensor<3> = exp_g_if_spikes(z.clone(), theta.clone(), p.steps, p.groups);
+    let count = spike_count(y.clone(), theta.clone(), p.steps, p.groups);
+    let loss = (y.clone() * w).sum() + count.clone().mean();
+    let grads = loss.backward();
+    push(figures, format!("{name} y ="), y).await;
+    push(figures, format!("{name} spikes ="), spikes).await;
+    push(figures, format!("{name} count ="), count).await;
+    push(
+        figures,
+        format!("{name} gradient"),
+        z.grad(&grads).expect("tracked"),
+    )
+    .await;
+    push(
+        figures,
+        format!("{name} theta's"),
+        theta.grad(&grads).expect("tracked"),
+    )
+    .await;
+}
+
+async fn push<const D: usize>(figures: &mut Figures, name: String, x: Tensor<D>) {
+    let data = x.into_data_async().await.expect("the device reads back");
+    figures.push((name, data.iter::<f32>().collect()));
+}
+
+/// `count` multiples of 1/64, spread over `range/64` around a little above zero.
+struct Grid(Vec<f32>);
+
+fn grid(count: usize, stride: usize, range: usize) -> Grid {
+    let value = |i: usize| (i * stride % (range + 1)) as f32 - 0.35 * range as f32;
+    Grid((0..count).map(|i| value(i).round() / 64.0).collect())
+}
+
+impl Grid {
+    fn reshape(self, device: &Device, shape: [usize; 2]) -> Tensor<2> {
+        Tensor::from_data(TensorData::new(self.0, shape), device)
+    }
+}
