@@ -24,6 +24,7 @@ pub enum Backend {
 /// What the page asks of a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "command")]
+#[allow(clippy::large_enum_variant)] // Messages are rare and short-lived; boxes would only clutter them.
 pub enum Command {
     /// Build the networks of these runs (spiking first, then the dense twin) with fresh weights.
     /// Answered by [`Event::Ready`]. The data set in use stays unless [`Command::LoadDataset`] follows.
@@ -132,6 +133,7 @@ pub enum DatasetSource {
 /// What a worker tells the page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
+#[allow(clippy::large_enum_variant)] // Messages are rare and short-lived; boxes would only clutter them.
 pub enum Event {
     /// First message: the worker listens from here on.
     Hello {

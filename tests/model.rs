@@ -179,7 +179,7 @@ fn permuting_the_batch_permutes_the_logits() {
         }
         let mut session = session(run);
         // A fresh BatchNorm's running statistics silence the network: train a little first.
-        for _ in 0..10 {
+        for _ in 0..40 {
             session.step(&batch);
         }
         let plain = block_on(session.infer(&batch)).expect("flex reads").0;

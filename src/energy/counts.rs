@@ -9,8 +9,9 @@
 //! groups only), `head`. The dense twin: `embed`, `block.{l}.qkv`, `.scores`, `.context`, `.out`, `.mlp.0`,
 //! `.mlp.1`, `head`.
 //!
-//! Where head groups choose different orders, a block has `scores` and `kv`, each the sum over its groups, and
-//! one `context`; the three stand in the order in which they first occur.
+//! Where head groups choose different orders, a block has `scores` and `kv`, each the sum over its groups, in the
+//! order of their first occurrence, and then one `context`. The card's softmax attention hands real numbers to
+//! `out`; everywhere else a neuron stands between.
 
 use serde::{Deserialize, Serialize};
 

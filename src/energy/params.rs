@@ -91,8 +91,9 @@ pub(super) fn ge2mst_parameters(config: &Ge2msTConfig) -> Parameters {
         linear(dim, dim, true);
         linear(dim, hidden, true);
         linear(hidden, dim, true);
-        // Before q k v, behind them (one threshold for the three), before out, before and inside the MLP.
-        neurons += 5;
+        // Before q k v, behind them (one threshold for the three), before out (but for the card's attention,
+        // whose real means are projected as they are), before and inside the MLP.
+        neurons += 4 + usize::from(config.attention.kind != AttentionKind::Card);
     }
     // The last neurons, before pooling.
     neurons += 1;

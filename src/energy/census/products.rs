@@ -19,8 +19,8 @@ pub(super) struct Product {
     outputs: u64,
 }
 
-/// Products of block `block` with heads of `d` channels, in forward order of their first occurrence; none for
-/// the identity control.
+/// Products of block `block` with heads of `d` channels: where trains meet, in order of first occurrence, then
+/// the context; none for the identity control.
 pub(super) fn products(config: &Ge2msTConfig, block: usize, d: usize) -> Vec<Product> {
     let attention = &config.attention;
     let mut sums: Vec<Product> = Vec::new();
@@ -31,6 +31,14 @@ pub(super) fn products(config: &Ge2msTConfig, block: usize, d: usize) -> Vec<Pro
     let heads = config.heads / attention.windows.len();
     let elements = heads * grid * grid * d;
     let shifted = attention.shift && block % 2 == 1;
+    let mut context = Product {
+        part: "context",
+        trains: 1,
+        pairs: 0,
+        neurons: 0,
+        operand: 0,
+        outputs: 0,
+    };
     for &window in &attention.windows {
         let shift = window_shift(grid, window, shifted);
         let (part, pairs, between) =
@@ -52,21 +60,19 @@ pub(super) fn products(config: &Ge2msTConfig, block: usize, d: usize) -> Vec<Pro
             operand: 0,
             outputs: between,
         };
-        let context = Product {
-            part: "context",
-            trains: 1,
+        match sums.iter_mut().find(|sum| sum.part == part) {
+            Some(sum) => sum.add(meeting),
+            None => sums.push(meeting),
+        }
+        context.add(Product {
             pairs,
             neurons: elements,
             operand: between,
             outputs: elements as u64,
-        };
-        for product in [meeting, context] {
-            match sums.iter_mut().find(|sum| sum.part == product.part) {
-                Some(sum) => sum.add(product),
-                None => sums.push(product),
-            }
-        }
+            ..context
+        });
     }
+    sums.push(context);
     sums
 }
 

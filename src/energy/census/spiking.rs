@@ -185,7 +185,10 @@ impl<'a> Walk<'a> {
         for product in products(self.config, block, d) {
             self.spiking(name(product.part), product.op(d), product.neurons, 0);
         }
-        self.spiking(name("out"), linear(dim, dim), elements, 2 * adds);
+        match self.config.attention.kind {
+            AttentionKind::Card => self.real_out(name("out"), linear(dim, dim), 2 * adds),
+            _ => self.spiking(name("out"), linear(dim, dim), elements, 2 * adds),
+        }
         if self.config.attention.kind == AttentionKind::Identity {
             // The neurons of v feed those in front of `out`, with no synapse between them.
             self.more_updates((elements * self.steps) as u64);
@@ -197,6 +200,19 @@ impl<'a> Walk<'a> {
             (rows * hidden) as u64,
         );
         self.spiking(name("mlp.1"), linear(hidden, dim), rows * hidden, 2 * adds);
+    }
+
+    /// The card projects the means of softmax attention: real numbers, a multiply-accumulate each.
+    fn real_out(&mut self, name: String, op: LayerOp, adds: u64) {
+        self.layers.push(LayerSpec {
+            name,
+            op,
+            input: Signal::Real,
+            steps: self.passes,
+            neurons: 0,
+            updates: 0,
+            adds: adds * self.passes as u64,
+        });
     }
 
     /// The last layer reads neurons that the layer before it has already counted.
