@@ -99,14 +99,26 @@ fn backward(x: &[f32], grad: &[f32], out: &mut [f32], steps: usize, p: &LifParam
             let u = |h: f32| h - p.v_threshold;
             derivatives(p.surrogate, h.iter().copied().map(u), slope);
             through_reset(h, s, slope, p);
-            let lanes = h.iter_mut().zip(&*s).zip(&*slope).zip(gv.iter_mut());
-            for ((((h, &keep), &slope), gv), &grad) in lanes.zip(&grad[step(t)]) {
-                let gh = grad * slope + *gv * keep;
-                *h = gh * to_x;
-                *gv = gh * to_v;
-            }
+            hand_back(h, s, slope, gv, &grad[step(t)], [to_x, to_v]);
         }
     });
+}
+
+/// `gH[t]`, whose shares go to `X[t]`, in the place of `h`, and to `V[t-1]`.
+fn hand_back(
+    h: &mut [f32],
+    keep: &[f32],
+    slope: &[f32],
+    gv: &mut [f32],
+    grad: &[f32],
+    [to_x, to_v]: [f32; 2],
+) {
+    let fixed = keep.iter().zip(slope).zip(grad);
+    for ((h, gv), ((keep, slope), grad)) in h.iter_mut().zip(gv).zip(fixed) {
+        let gh = grad * slope + *gv * keep;
+        *h = gh * to_x;
+        *gv = gh * to_v;
+    }
 }
 
 /// `h = H[t]` from `v = V[t-1]` and `x = X[t]`.
