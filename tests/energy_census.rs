@@ -40,8 +40,8 @@ fn layers_of_tiny_in_forward_order() {
             "stem.1",
             "block.0.qkv",
             "block.0.scores",
-            "block.0.context",
             "block.0.kv",
+            "block.0.context",
             "block.0.out",
             "block.0.mlp.0",
             "block.0.mlp.1",
@@ -106,6 +106,16 @@ fn every_neuron_is_updated_once_per_step() {
     // Without mixing there are no neurons of q and k.
     config.attention.kind = AttentionKind::Identity;
     assert_eq!(updates(&config), 4 * (each - 2 * 2 * 64 * 48));
+    // The card's softmax hands means of spikes to `out`, with no neuron between.
+    config.attention.kind = AttentionKind::Card;
+    assert_eq!(updates(&config), 4 * (each - 2 * 64 * 48));
+    let census = config.census();
+    let out = census
+        .layers
+        .iter()
+        .find(|layer| layer.name == "block.0.out")
+        .expect("out");
+    assert_eq!((out.input, out.steps, out.neurons), (Signal::Real, 4, 0));
     // The frozen control has the same neurons, seen by two layers.
     config.attention.kind = AttentionKind::FrozenQk;
     assert_eq!(updates(&config), 4 * each);

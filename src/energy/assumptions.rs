@@ -159,7 +159,8 @@ impl Assumptions {
         let mut list: Vec<String> = [
             "Modelled for event-driven hardware from published constants; nothing here is this device's power",
             "Operations are counted per picture: spikes times fan-out, connections to padding left out",
-            "The head sees the mean of spikes, a real number, and counts as multiply-accumulates",
+            "The head (and `out` behind the card's softmax) sees means of spikes, real numbers, and counts as \
+             multiply-accumulates",
             "Static power, control, softmax, GELU, LayerNorm, division by the number of tokens and the weighting of \
              time groups are not counted on either side; BatchNorm is folded into the weights",
             "Compute only: neuron updates, biases and shortcuts are free, as in the literature",
