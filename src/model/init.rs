@@ -36,7 +36,7 @@ impl Init {
                 (2.0 * unit - 1.0) * bound
             })
             .collect();
-        self.from_vec(values, shape)
+        self.place(values, shape)
     }
 
     /// The usual range for a layer of that many inputs: `U(-1/√fan_in, 1/√fan_in)`.
@@ -47,10 +47,10 @@ impl Init {
     /// One value everywhere.
     pub fn constant<const D: usize>(&mut self, shape: [usize; D], value: f32) -> Param<Tensor<D>> {
         let count = shape.iter().product();
-        self.from_vec(vec![value; count], shape)
+        self.place(vec![value; count], shape)
     }
 
-    fn from_vec<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
+    fn place<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
         Param::from_tensor(Tensor::from_data(
             TensorData::new(values, shape),
             &self.device,

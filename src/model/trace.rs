@@ -10,6 +10,7 @@ use burn::tensor::{ExecutionError, Tensor, TensorData, Transaction};
 
 /// How a tensor encodes spikes.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant)] // A handful per forward; the tensor inside is a handle.
 pub enum Code {
     /// Zeros and ones over a leading time axis of `steps`.
     Binary {

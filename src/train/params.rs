@@ -212,7 +212,7 @@ impl Assign<'_> {
             Source::Flat { flat, at } => {
                 let from = *at;
                 *at += entry.len();
-                Some(flat.clone().slice([from..*at]).reshape(shape))
+                Some(flat.clone().narrow(0, from, entry.len()).reshape(shape))
             }
             Source::Named(values) => values.get(&entry.name).map(|(_, values)| {
                 Tensor::from_data(TensorData::new(values.clone(), shape), device)
