@@ -56,7 +56,7 @@ fn accuracy(session: &Session, data: &Dataset) -> f64 {
 #[test]
 fn spiking_and_dense_networks_learn_generated_shapes() {
     let data = synthetic::generate(0, 640, 200);
-    for (name, steps) in [("tiny", 80), ("tiny-exp", 60), ("dense-tiny", 80)] {
+    for (name, steps) in [("tiny", 100), ("tiny-exp", 120), ("dense-tiny", 80)] {
         let mut session = session(run(name));
         let losses = train(&mut session, &data, steps);
         let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;

@@ -3,6 +3,7 @@
 
 use super::init::Init;
 use crate::config::NormKind;
+use crate::kernels::batch_norm_layer;
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, PaddingConfig2d};
@@ -28,7 +29,7 @@ impl Norm {
     /// `[R, C] -> [R, C]`.
     fn rows(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
-            Self::Batch(norm) => norm.forward(x),
+            Self::Batch(norm) => batch_norm_layer(norm, x),
             Self::Layer(norm) => norm.forward(x),
         }
     }
@@ -36,7 +37,7 @@ impl Norm {
     /// `[R, C, H, W] -> [R, C, H, W]`.
     fn maps(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
-            Self::Batch(norm) => norm.forward(x),
+            Self::Batch(norm) => batch_norm_layer(norm, x),
             Self::Layer(norm) => norm.forward(x.permute([0, 2, 3, 1])).permute([0, 3, 1, 2]),
         }
     }
