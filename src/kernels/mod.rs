@@ -11,10 +11,12 @@
 //! | [`exp_g_if_spikes`] | the same neuron, spike by spike | – |
 //! | [`spike_count`] | spikes behind an ExpG-IF output | – |
 //! | [`batch_norm`] | BatchNorm with the batch's statistics | [`batch_norm_reference`] |
+//! | [`softmax_cross_entropy`] | the loss, against soft targets | [`softmax_cross_entropy_reference`] |
 //!
 //! Tensors are `f32`. The device comes with the tensor, and nothing is read back.
 
 mod batch_norm;
+mod cross_entropy;
 #[cfg(feature = "cube")]
 mod cube;
 mod exp_g_if;
@@ -22,6 +24,7 @@ mod lif;
 pub mod surrogate;
 
 pub use batch_norm::{BatchNormOutput, batch_norm, batch_norm_layer, batch_norm_reference};
+pub use cross_entropy::{softmax_cross_entropy, softmax_cross_entropy_reference};
 pub use exp_g_if::{
     ExpGIfParams, exp_g_if, exp_g_if_reference, exp_g_if_spikes, exp_g_if_with, spike_count,
 };

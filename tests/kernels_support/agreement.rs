@@ -24,6 +24,11 @@ pub async fn figures(device: &Device) -> Figures {
         };
         exp_g_if_figures(&device, &p, theta, &mut figures).await;
     }
+    // Rows, few and many; maps with fewer and with more positions than threads side by side.
+    for shape in [[3, 5, 1, 1], [700, 48, 1, 1], [6, 5, 3, 3], [9, 4, 8, 8]] {
+        batch_norm_figures(&device, shape, &mut figures).await;
+    }
+    cross_entropy_figures(&device, &mut figures).await;
     figures
 }
 
@@ -152,6 +157,54 @@ async fn exp_g_if_figures(device: &Device, p: &ExpGIfParams, theta: f32, figures
     .await;
 }
 
+async fn batch_norm_figures(device: &Device, shape: [usize; 4], figures: &mut Figures) {
+    let count = shape.iter().product();
+    let x = (grid(count, 37, 300).reshape(device, shape) + 5.0).require_grad();
+    let w = grid(count, 11, 64).reshape(device, shape);
+    let gamma = (grid(shape[1], 7, 64).reshape(device, [shape[1]]) + 1.0).require_grad();
+    let beta = grid(shape[1], 5, 64)
+        .reshape(device, [shape[1]])
+        .require_grad();
+    let out = batch_norm(x.clone(), gamma.clone(), beta.clone(), 1e-5);
+    let grads = (out.y.clone() * w).sum().backward();
+    let name = format!("BatchNorm {shape:?}");
+    push(figures, format!("{name} y"), out.y).await;
+    push(figures, format!("{name} mean"), out.mean).await;
+    push(figures, format!("{name} var"), out.var).await;
+    push(
+        figures,
+        format!("{name} gradient"),
+        x.grad(&grads).expect("tracked"),
+    )
+    .await;
+    push(
+        figures,
+        format!("{name} gamma's"),
+        gamma.grad(&grads).expect("tracked"),
+    )
+    .await;
+    push(
+        figures,
+        format!("{name} beta's"),
+        beta.grad(&grads).expect("tracked"),
+    )
+    .await;
+}
+
+async fn cross_entropy_figures(device: &Device, figures: &mut Figures) {
+    let logits = grid(300, 37, 200).reshape(device, [30, 10]).require_grad();
+    let targets = grid(300, 11, 64).reshape(device, [30, 10]).abs();
+    let loss = softmax_cross_entropy(logits.clone(), targets);
+    let grads = (loss.clone() * 2.0).backward();
+    push(figures, "cross-entropy".into(), loss).await;
+    push(
+        figures,
+        "cross-entropy gradient".into(),
+        logits.grad(&grads).expect("tracked"),
+    )
+    .await;
+}
+
 async fn push<const D: usize>(figures: &mut Figures, name: String, x: Tensor<D>) {
     let data = x.into_data_async().await.expect("the device reads back");
     figures.push((name, data.iter::<f32>().collect()));
@@ -166,7 +219,7 @@ fn grid(count: usize, stride: usize, range: usize) -> Grid {
 }
 
 impl Grid {
-    fn reshape(self, device: &Device, shape: [usize; 2]) -> Tensor<2> {
+    fn reshape<const D: usize>(self, device: &Device, shape: [usize; D]) -> Tensor<D> {
         Tensor::from_data(TensorData::new(self.0, shape), device)
     }
 }
