@@ -1,6 +1,6 @@
 //! What every test begins with: the served site, a browser, a page that is ready.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use xtask::browser::Options;
@@ -91,14 +91,30 @@ pub fn pause(page: &mut Page) -> Result<f64> {
 
 /// Evaluates; the accuracy the page then shows.
 ///
-/// The old figure may still stand there, so the wait is for the button: it is disabled while the
-/// engine evaluates, or comes back with a new figure.
+/// The old figure stands until the new one comes and may equal it, so the wait is for the button,
+/// which is disabled while the engine evaluates.
 pub fn evaluate(page: &mut Page) -> Result<f64> {
-    page.eval("for (const e of document.querySelectorAll('[data-metric=\"eval-accuracy\"]')) e.dataset.value = ''")?;
+    const COUNT: &str = "(() => {
+        if (window.evaluations === undefined) {
+            window.evaluations = 0;
+            const buttons = [...document.querySelectorAll('button')];
+            const button = buttons.find(button => button.textContent.trim() === 'Evaluate');
+            const watch = new MutationObserver(() => { if (!button.disabled) window.evaluations++; });
+            watch.observe(button, { attributeFilter: ['disabled'] });
+        }
+        return window.evaluations;
+    })()";
+    let before = page.eval(COUNT)?.as_u64();
     page.press("Evaluate")?;
-    page.wait_number("eval-accuracy", LATER, |accuracy| {
-        (0.0..=1.0).contains(&accuracy)
-    })
+    page.wait("the evaluation to end", LATER, |page| {
+        Ok((page.eval(COUNT)?.as_u64() > before).then_some(()))
+    })?;
+    let accuracy = page.number("eval-accuracy")?;
+    ensure!(
+        (0.0..=1.0).contains(&accuracy),
+        "eval-accuracy is {accuracy}"
+    );
+    Ok(accuracy)
 }
 
 /// A file of this test, in a folder that is deleted at the end.

@@ -93,7 +93,7 @@ pub fn run(plan: &Plan) -> Result<()> {
             Err(error) => println!("  {backend}: not measured: {error:#}"),
         }
     }
-    table::print(&all, &site::downloads(&dist)?);
+    table::print(&all, &site::downloads(&dist, 11)?);
     if plan.peers {
         peers::run(plan, &all)?;
     }

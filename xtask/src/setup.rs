@@ -57,7 +57,6 @@ fn tools(purposes: &[Purpose]) -> Result<Vec<Tool>> {
         ));
     }
     if needs(Purpose::Build) {
-        tools.push(debian::wasm_opt());
         tools.push(cargo_tool(
             "trunk",
             "trunk",

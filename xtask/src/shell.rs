@@ -25,14 +25,7 @@ fn tool_dirs() -> Vec<PathBuf> {
     let cargo_home = std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
-    let mut dirs: Vec<PathBuf> = cargo_home.iter().map(|home| home.join("bin")).collect();
-    dirs.push(npm_prefix().join("node_modules/.bin"));
-    dirs
-}
-
-/// Where npm packages that stand in for missing Debian packages go.
-pub fn npm_prefix() -> PathBuf {
-    target_dir().join("tools/npm")
+    cargo_home.iter().map(|home| home.join("bin")).collect()
 }
 
 fn search_path() -> Vec<PathBuf> {

@@ -44,7 +44,7 @@ const ROWS: [Row; 8] = [
 /// Prints times, dispatches and sizes.
 pub fn print(all: &[Figures], downloads: &[Download]) {
     println!("\n{}", render(all));
-    println!("{:<34} {:>12} {:>12}", "size, bytes", "raw", "brotli");
+    println!("{:<34} {:>12} {:>12}", "size, bytes", "raw", "brotli -11");
     for Download { name, raw, brotli } in downloads {
         println!("{name:<34} {raw:>12} {brotli:>12}");
     }

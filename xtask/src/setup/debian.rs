@@ -1,7 +1,7 @@
-//! What comes from Debian's packages: Chromium with its driver, and wasm-opt.
+//! What comes from Debian's packages: Chromium with its driver.
 
 use super::tool::Tool;
-use crate::shell::{command, find, npm_prefix, output, run};
+use crate::shell::{command, find, output, run};
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use std::sync::Once;
@@ -39,29 +39,6 @@ pub(super) fn browser() -> Tool {
             "install Chromium and the chromedriver of the same version (Debian: apt-get install \
              chromium chromium-driver fonts-liberation), or set CHROMIUM_PATH and CHROMEDRIVER"
                 .into(),
-    }
-}
-
-pub(super) fn wasm_opt() -> Tool {
-    Tool {
-        name: "wasm-opt".into(),
-        why: "shrinks the page's own wasm",
-        time: "half a minute",
-        find: Box::new(|| output(command(find("wasm-opt")?).arg("--version"))),
-        install: Box::new(|| {
-            let debian = apt_install(&["binaryen"]);
-            if debian.is_ok() || find("npm").is_none() {
-                return debian;
-            }
-            println!("  (not from Debian: {:#}; trying npm)", debian.unwrap_err());
-            let prefix = npm_prefix();
-            std::fs::create_dir_all(&prefix)?;
-            run(command("npm")
-                .args(["install", "--no-audit", "--no-fund", "--prefix"])
-                .arg(prefix)
-                .arg("binaryen@132"))
-        }),
-        by_hand: "apt-get install binaryen, or npm install --global binaryen".into(),
     }
 }
 
