@@ -14,3 +14,4 @@ pub mod setup;
 pub mod shell;
 pub mod site;
 pub mod suite;
+pub mod wasm;

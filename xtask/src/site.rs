@@ -274,11 +274,6 @@ mod tests {
         assert_eq!(downloads[0].raw, 100_000);
         assert!(downloads[0].brotli < 1000);
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn custom_sections_go_and_the_others_stay() {
