@@ -3,7 +3,10 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use gemst::config::Surrogate;
-use gemst::kernels::{ExpGIfParams, LifParams, exp_g_if_spikes, exp_g_if_with, lif, spike_count};
+use gemst::kernels::{
+    ExpGIfParams, LifParams, batch_norm, exp_g_if_spikes, exp_g_if_with, lif,
+    softmax_cross_entropy, spike_count,
+};
 
 /// Named numbers, in the same order on every device.
 pub type Figures = Vec<(String, Vec<f32>)>;
@@ -214,7 +217,7 @@ async fn push<const D: usize>(figures: &mut Figures, name: String, x: Tensor<D>)
 struct Grid(Vec<f32>);
 
 fn grid(count: usize, stride: usize, range: usize) -> Grid {
-    let value = |i: usize| (i * stride % (range + 1)) as f32 - 0.35 * range as f32;
+    let value = |i: usize| ((i * stride + 3 * i * i) % (range + 1)) as f32 - 0.35 * range as f32;
     Grid((0..count).map(|i| value(i).round() / 64.0).collect())
 }
 
