@@ -1,5 +1,7 @@
 //! Cross-entropy on the GPU: one thread per row.
 
+#![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
+
 use super::{CrossEntropyGrad, CrossEntropyOps};
 use crate::kernels::cube::{empty, grid, like};
 use burn::backend::{TensorMetadata, ops::FloatTensorOps, tensor::FloatTensor};
