@@ -23,7 +23,8 @@ pub struct Figures {
     pub losses: [f64; 2],
     /// Mean firing rate of the second step; none for a dense network.
     pub firing_rate: Option<f64>,
-    /// After these steps (a fresh head says zero) on four held-out pictures, one row each.
+    /// Of the fresh network on four held-out pictures, one row each: Adam's first steps turn a gradient's sign, the
+    /// sign of a rounding error too, into a full step.
     pub logits: Vec<Vec<f32>>,
 }
 
@@ -32,6 +33,10 @@ pub async fn figures(name: &str, device: &Device) -> Figures {
     let config = preset(name, DatasetKind::Synthetic).expect("a listed preset");
     let data = synthetic::generate(0, 2 * IMAGES, IMAGES);
     let mut session = Session::new(config.clone(), device).expect("presets are valid");
+    let (logits, _) = session
+        .infer(&eval_batch(&data.held_out, 0..IMAGES))
+        .await
+        .expect("the device reads back");
     let mut losses = [f64::NAN; 2];
     let mut firing_rate = None;
     for (step, loss) in losses.iter_mut().enumerate() {
@@ -48,10 +53,6 @@ pub async fn figures(name: &str, device: &Device) -> Figures {
         *loss = stats.read().await.expect("the device reads back").loss;
         firing_rate = stats.firing_rate().await.expect("the device reads back");
     }
-    let (logits, _) = session
-        .infer(&eval_batch(&data.held_out, 0..IMAGES))
-        .await
-        .expect("the device reads back");
     Figures {
         preset: name.to_owned(),
         losses,
