@@ -75,21 +75,6 @@ fn spikes_by_hand() {
 }
 
 #[test]
-fn spikingjelly_signed_qcfs() {
-    // round(x/s).clamp(-4, 4)·s with s = .25 has gradient 1, 1, 0 at .75, -.75, 2. Ours is unsigned, so
-    // the range that passes gradients begins at -s/2; +.75 and 2 must agree, -.75 is clipped.
-    let (y, gradient, _) = run(
-        exp_g_if_with,
-        &[0.75, -0.75, 2.0, -0.1],
-        0.25,
-        &[1.0; 4],
-        &plain(1, 4),
-    );
-    assert_eq!(y, [0.75, 0.0, 1.0, 0.0]);
-    assert_eq!(gradient, [1.0, 0.0, 0.0, 1.0]);
-}
-
-#[test]
 fn lsq_gradient_of_theta_by_hand() {
     // Esser et al. 2020, eq. 3 with Q_N = 0, Q_P = 3: n - z/theta inside, 0 below, 3 above.
     for (z, expected) in [(0.6, 1.0 - 1.2), (1.3, 3.0 - 2.6), (-0.7, 0.0), (2.0, 3.0)] {

@@ -1,13 +1,12 @@
-//! LIF and IF: outside vectors by name, hand-counted gradients, finite differences of the hand-written
-//! backward, and the fused kernel against its reference on random shapes.
+//! LIF and IF: hand-counted gradients, finite differences of the hand-written backward, and the fused
+//! kernel against its reference on random shapes.
 
 #[path = "kernels_support/lif_cases.rs"]
 mod cases;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use cases::{any_params, params, smooth_spikes, surrogates};
+use cases::{any_params, params, smooth_spikes};
 use gemst::config::{CARD_LIF, NeuronConfig, Reset, Surrogate};
-use gemst::kernels::surrogate::{derivative, primitive};
 use gemst::kernels::{LifParams, lif, lif_reference, lif_trace};
 use proptest::prelude::*;
 
@@ -45,77 +44,6 @@ fn assert_close(ours: &[f32], theirs: &[f32], tolerance: f32, what: &str) {
         let close = (a - b).abs() <= tolerance * b.abs().max(1.0);
         assert!(close, "{what}[{index}]: {a} instead of {b}");
     }
-}
-
-/// tau 10, decay_input, hard reset, threshold 1: Norse's box neuron.
-fn norse() -> LifParams {
-    LifParams {
-        tau: 10.0,
-        decay_input: true,
-        hard_reset: true,
-        ..params()
-    }
-}
-
-#[test]
-fn norse_test_lif_box() {
-    // 065a3b4, test_lif_box.py: v starts at 10, input 1 five times, then 0 twice.
-    let x = [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0];
-    let trace = lif_trace(&x, 10.0, &norse(), 7);
-    let expected = [0.0, 0.1, 0.19, 0.271, 0.3439, 0.309_51, 0.278_559];
-    assert_close(&trace.v, &expected, 1e-6, "v");
-    // The op starts at 0; a first input of 91 charges to the same H = 9.1.
-    let mut first = x;
-    first[0] = 91.0;
-    let s = floats(lif(tensor(&first, 7), &norse(), 7));
-    assert_eq!(s, trace.s);
-    assert_eq!(s, [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
-}
-
-#[test]
-fn norse_test_lif() {
-    // 065a3b4, test_lif.py: tau_syn_inv 200, tau_mem_inv 100, dt 1e-3, input 1. Two state variables; the
-    // synaptic current i⁺ = i + x, i = 0.8 i⁺ does not depend on v, so it is our membrane input.
-    let mut current = 0.0;
-    let x: Vec<f32> = (0..9)
-        .map(|_| {
-            let raised = 0.8 * current + 1.0;
-            current = raised;
-            raised
-        })
-        .collect();
-    let trace = lif_trace(&x, 0.0, &norse(), 9);
-    let expected = [0.1, 0.27, 0.487, 0.7335, 0.9963, 0.0, 0.3951, 0.7717, 0.0];
-    assert_close(&trace.v, &expected, 1e-4, "v");
-    let s = floats(lif(tensor(&x, 9), &norse(), 9));
-    assert_eq!(s, [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0]);
-}
-
-#[test]
-fn spikingjelly_surrogate_contract() {
-    // The analytic gradient is the finite difference of the primitive at ±.25 and ±.75.
-    for surrogate in surrogates() {
-        for u in [-0.75f32, -0.25, 0.25, 0.75] {
-            let h = 1e-3;
-            let (above, below) = (primitive(surrogate, u + h), primitive(surrogate, u - h));
-            let difference = (above - below) / (2.0 * h);
-            let analytic = derivative(surrogate, u);
-            assert!(
-                (difference - analytic).abs() < 1e-3,
-                "{surrogate:?} at {u}: {analytic}, difference {difference}"
-            );
-        }
-    }
-    // ATan with alpha 2 is 1 / (1 + (pi u)²); Sigmoid with alpha 4 peaks at 1.
-    let atan = Surrogate::Atan { alpha: 2.0 };
-    assert_close(&[derivative(atan, 0.25)], &[0.618_486], 1e-6, "atan");
-    assert_close(&[derivative(atan, 0.0)], &[1.0], 1e-7, "atan");
-    assert_close(
-        &[derivative(Surrogate::Sigmoid { alpha: 4.0 }, 0.0)],
-        &[1.0],
-        1e-7,
-        "sigmoid",
-    );
 }
 
 #[test]
