@@ -292,7 +292,7 @@ fn generated_pictures_depend_on_seed_part_and_index_only() {
         synthetic::generate(12, 1, 0).train.image(0)
     );
     assert_eq!(set.train.class_counts(10), vec![6; 10]);
-    // The value that tests/web_data.rs expects of a browser.
+    // The value that tests/browser/data.rs expects of a browser.
     let first = synthetic::generate(0, 1, 0).train;
     let mean = first.image(0).iter().map(|&v| f64::from(v)).sum::<f64>() / IMAGE_BYTES as f64;
     assert!((mean - 125.518).abs() < 0.01, "{mean}");

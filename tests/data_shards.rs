@@ -217,7 +217,7 @@ fn an_empty_part_is_not_written() {
     assert!(matches!(error, DataError::Io { .. }), "{error}");
 }
 
-/// The shards that `tests/web_data.rs` loads in a browser: six of three training pictures each, one
+/// The shards that `tests/browser/data.rs` loads in a browser: six of three training pictures each, one
 /// of eight held-out pictures, made here without the code under test.
 fn fixture() -> Vec<(String, Vec<u8>)> {
     let (train, test) = (pictures(Cifar10, 18, 0), pictures(Cifar10, 8, 1));

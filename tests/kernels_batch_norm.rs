@@ -7,7 +7,7 @@ mod cases;
 use burn::nn::{BatchNorm, BatchNormConfig};
 use burn::tensor::{Device, Tensor, TensorData};
 use cases::draw;
-use gemst::kernels::{batch_norm, batch_norm_layer, batch_norm_reference};
+use gemst::kernels::{at_step, batch_norm, batch_norm_layer, batch_norm_reference};
 use proptest::prelude::*;
 
 const EPSILON: f32 = 1e-5;
@@ -129,6 +129,25 @@ fn the_layer_is_burns_layer() {
         1e-5,
         "inference",
     );
+}
+
+/// Channels constant at 3 and 5, then at 5 and 9: averages 4 and 7 after two steps, whatever they began with.
+#[test]
+fn the_first_steps_are_averaged() {
+    let norm: BatchNorm = BatchNormConfig::new(2).init(&device());
+    let first = tensor(&[3.0, 5.0, 3.0, 5.0], [2, 2]);
+    let second = tensor(&[5.0, 9.0, 5.0, 9.0], [2, 2]);
+    for (step, x, mean) in [(0, &first, [3.0, 5.0]), (1, &second, [4.0, 7.0])] {
+        at_step(step, || batch_norm_layer(&norm, x.clone()));
+        let running = floats(norm.running_mean.value_sync());
+        assert_close(&running, &mean, 1e-6, "mean");
+        let running = floats(norm.running_var.value_sync());
+        assert_close(&running, &[0.0, 0.0], 1e-6, "variance");
+    }
+    // From the tenth step on the layer's own momentum of 0.1 is larger.
+    at_step(20, || batch_norm_layer(&norm, first.clone()));
+    let running = floats(norm.running_mean.value_sync());
+    assert_close(&running, &[0.9 * 4.0 + 0.3, 0.9 * 7.0 + 0.5], 1e-5, "later");
 }
 
 #[test]

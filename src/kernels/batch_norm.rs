@@ -23,6 +23,23 @@ mod flex;
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::nn::BatchNorm;
 use burn::tensor::{Shape, Tensor};
+use std::cell::Cell;
+
+thread_local! {
+    /// Least momentum of the running statistics, see [`at_step`].
+    static LEAST_MOMENTUM: Cell<f64> = const { Cell::new(0.0) };
+}
+
+/// Runs a forward pass as training step `step` (from 0): the running statistics of its BatchNorm layers move
+/// by `max(momentum, 1 / (step + 1))`, so that they are plain averages of the first steps and not a mixture
+/// with the mean 0 and variance 1 they began with. With those, spiking layers behind a small variance stay
+/// below their threshold, and a network that has learned for a dozen steps is silent when it is asked.
+pub fn at_step<T>(step: u64, forward: impl FnOnce() -> T) -> T {
+    let before = LEAST_MOMENTUM.replace(1.0 / (step as f64 + 1.0));
+    let result = forward();
+    LEAST_MOMENTUM.set(before);
+    result
+}
 
 /// The forward pass on a backend; over autodiff it records [`BatchNormGrad`].
 #[backend_extension(
@@ -100,9 +117,10 @@ pub fn batch_norm_layer<const D: usize>(norm: &BatchNorm, x: Tensor<D>) -> Tenso
     let (gamma, beta) = (norm.gamma.val(), norm.beta.val());
     if device.is_autodiff() && norm.training.is_enabled() {
         let out = batch_norm(x, gamma, beta, norm.epsilon as f32);
+        let momentum = norm.momentum.max(LEAST_MOMENTUM.get());
         for (running, now) in [(&norm.running_mean, out.mean), (&norm.running_var, out.var)] {
             let old = running.value_sync().to_device(&device);
-            let new = old * (1.0 - norm.momentum) + now * norm.momentum;
+            let new = old * (1.0 - momentum) + now * momentum;
             running.update(new.detach());
         }
         return out.y;

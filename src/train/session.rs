@@ -8,6 +8,7 @@ use super::params::{self, Misfit};
 use super::schedule::learning_rate;
 use crate::config::{ConfigErrors, InputCoding, ModelConfig, RunConfig};
 use crate::data::batch::Batch;
+use crate::kernels::at_step;
 use crate::model::Network;
 use crate::model::trace::Trace;
 use burn::module::Module;
@@ -111,7 +112,8 @@ impl Session {
         if self.is_rate_coded() {
             self.device.seed(self.config.seed.wrapping_add(self.step));
         }
-        let output = self.network.forward(self.upload(batch));
+        let images = self.upload(batch);
+        let output = at_step(self.step, || self.network.forward(images));
         let wanted = targets(
             &batch.labels,
             batch.mix.as_ref(),

@@ -33,7 +33,11 @@ impl Browser {
             "there is no Chromium: `cargo xtask test` installs one, or set CHROMIUM_PATH",
         )?;
         let profile = tempfile::tempdir()?;
-        let mut connection = Connection::start(&program, &arguments(options, profile.path()))?;
+        let mut connection = Connection::start(
+            &program,
+            &arguments(options, profile.path()),
+            &profile.path().join("browser.log"),
+        )?;
         let downloads = profile.path().join("downloads");
         std::fs::create_dir(&downloads)?;
         connection.call(

@@ -6,12 +6,16 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// How long a command may take to be answered; generous, for machines that are busy building.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Lines of the browser's own output shown when it ends by itself.
+const LAST_LINES: usize = 30;
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -31,18 +35,20 @@ pub struct Connection {
     messages: Receiver<Value>,
     last_id: u64,
     events: VecDeque<Event>,
+    log: PathBuf,
 }
 
 impl Connection {
-    /// Starts `program` with `arguments`; its messages to the terminal are dropped.
-    pub fn start(program: &std::path::Path, arguments: &[String]) -> Result<Self> {
+    /// Starts `program` with `arguments`; its messages to the terminal go to the file `log`.
+    pub fn start(program: &Path, arguments: &[String], log: &Path) -> Result<Self> {
         // The shell gives the browser our pipes as descriptors 3 and 4, and becomes the browser.
         let mut child = Command::new("sh")
             .args([
                 "-c",
-                r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#,
+                r#"log="$1"; shift; exec "$0" "$@" 3<&0 4>&1 </dev/null >"$log" 2>&1"#,
             ])
             .arg(program)
+            .arg(log)
             .arg("--remote-debugging-pipe")
             .args(arguments)
             .stdin(Stdio::piped())
@@ -69,6 +75,7 @@ impl Connection {
             messages,
             last_id: 0,
             events: VecDeque::new(),
+            log: log.to_owned(),
         })
     }
 
@@ -123,8 +130,16 @@ impl Connection {
         match self.messages.recv_timeout(wait) {
             Ok(message) => Ok(Some(message)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(RecvTimeoutError::Disconnected) => Err(anyhow!("the browser ended")),
+            Err(RecvTimeoutError::Disconnected) => Err(self.ended()),
         }
+    }
+
+    /// The browser's last words.
+    fn ended(&self) -> anyhow::Error {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+        anyhow!("the browser ended; its last words:\n{}", last.join("\n"))
     }
 
     /// Keeps an event; answers of commands that nobody waits for are dropped.

@@ -47,7 +47,7 @@ impl Page {
             workers: Vec::new(),
             record: Record::default(),
         };
-        for domain in ["Page", "Runtime", "Log", "Network", "DOM", "Accessibility"] {
+        for domain in ["Page", "Runtime", "Log", "Network", "DOM", "Inspector"] {
             page.call(&format!("{domain}.enable"), json!({}))?;
         }
         // Workers wait at their start until the record listens to them, so that nothing is missed.
@@ -238,10 +238,11 @@ impl Page {
         )
     }
 
-    /// Takes in what happened, for up to `wait`.
+    /// Takes in what happened, for up to `wait`, and a little longer if events are queued. Not until the queue is
+    /// empty: a page under load can send events as fast as they are read.
     fn listen(&mut self, wait: Duration) -> Result<()> {
         let deadline = Instant::now() + wait;
-        loop {
+        while Instant::now() < deadline + Duration::from_secs(1) {
             let left = deadline.saturating_duration_since(Instant::now());
             let Some(event) = self.browser.connection.event(left)? else {
                 return Ok(());
@@ -251,6 +252,7 @@ impl Page {
             }
             self.record.take(event);
         }
+        Ok(())
     }
 
     /// A worker started: listen to it, then let it run.

@@ -1,27 +1,19 @@
 //! The kernels in a browser's dedicated worker: CPU path and WebGPU against numbers from outside and
 //! against each other. Without a GPU, WebGPU is SwiftShader.
-#![cfg(target_family = "wasm")]
 
-#[path = "kernels_support/agreement.rs"]
+#[path = "../kernels_support/agreement.rs"]
 mod agreement;
 
+use crate::device::cpu_and_gpu;
 use agreement::{assert_agree, figures};
 use burn::tensor::{Device, Tensor, TensorData};
 use gemst::config::Surrogate;
 use gemst::kernels::{LifParams, exp_g_if, lif};
-use gemst::protocol::Backend;
-use gemst::worker::{open_device, run_constructors};
 use wasm_bindgen_test::*;
 
-wasm_bindgen_test_configure!(run_in_dedicated_worker);
-
-/// Both devices in one test: a worker may open WebGPU only once.
 #[wasm_bindgen_test]
 async fn kernels_agree_on_both_devices() {
-    run_constructors();
-    let (cpu, _) = open_device(Backend::Cpu).await.expect("always there");
-    let (gpu, adapter) = open_device(Backend::Webgpu).await.expect("Chromium has it");
-    console_log!("WebGPU: {adapter}");
+    let [cpu, gpu] = cpu_and_gpu().await;
     for device in [&cpu, &gpu] {
         norse_test_lif_box(device).await;
         exp_g_if_by_hand(device).await;

@@ -1,6 +1,5 @@
 //! Data sets in a browser's dedicated worker: the real storage, the real `fetch`, shards served by
 //! the test server from `tests/browser/shards`.
-#![cfg(target_family = "wasm")]
 
 use gemst::config::DatasetKind::{self, Cifar10, Cifar100};
 use gemst::data::{IMAGE_BYTES, ImageSet};
@@ -11,8 +10,6 @@ use js_sys::{Function, Uint8Array};
 use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::*;
-
-wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 /// The pictures of the served shards: the rule of `tests/data_support`.
 fn pictures(len: usize, salt: usize) -> ImageSet {
