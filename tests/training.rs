@@ -74,6 +74,30 @@ fn spiking_and_dense_networks_learn_generated_shapes() {
     }
 }
 
+/// A spiking network with the statistics it was drawn with is silent, so every picture gets the same logits.
+#[test]
+fn a_calibrated_network_tells_pictures_apart_and_trains_as_if_it_had_not_been() {
+    let data = synthetic::generate(3, 64, 8);
+    let fresh = session(run("tiny"));
+    let calibrated = session(run("tiny"));
+    calibrated.calibrate(&eval_batch(&data.train, 0..16));
+    let distinct = |session: &Session| {
+        let (logits, _) = block_on(session.infer(&eval_batch(&data.held_out, 0..8))).unwrap();
+        logits.windows(2).filter(|pair| pair[0] != pair[1]).count()
+    };
+    assert_eq!(
+        distinct(&fresh),
+        0,
+        "no longer silent: is calibrate still needed?"
+    );
+    assert!(distinct(&calibrated) >= 6, "still silent");
+    let [mut fresh, mut calibrated] = [fresh, calibrated];
+    let losses = [&mut fresh, &mut calibrated].map(|session| train(session, &data, 3));
+    assert_eq!(losses[0], losses[1]);
+    // A dozen steps were not enough to be heard, when the statistics crept up from 0 and 1.
+    assert!(distinct(&fresh) >= 6, "silent after three steps");
+}
+
 #[test]
 fn a_resumed_run_makes_the_same_losses() {
     let data = synthetic::generate(1, 128, 1);

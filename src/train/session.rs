@@ -105,6 +105,15 @@ impl Session {
         Ok(())
     }
 
+    /// Measures the running statistics of BatchNorm layers on a batch, before the first step. Fresh ones (mean 0,
+    /// variance 1) say nothing about the data, and a spiking network that believes them is silent: it gives every
+    /// picture the same answer. Training begins as if this had not been called.
+    pub fn calibrate(&self, batch: &Batch) {
+        if self.step == 0 {
+            at_step(0, || self.network.forward(self.upload(batch)));
+        }
+    }
+
     /// One optimiser step on a batch.
     pub fn step(&mut self, batch: &Batch) -> StepStats {
         let classes = self.classes();

@@ -6,7 +6,11 @@ use super::host::{Host, Incoming, Progress, now_ms};
 use super::look::{interleave, look};
 use super::speed::Speed;
 use crate::config::{ModelConfig, RunConfig};
-use crate::data::{Dataset, Sampler, batch::train_batch, frame, synthetic};
+use crate::data::{
+    Dataset, Sampler,
+    batch::{eval_batch, train_batch},
+    frame, synthetic,
+};
 use crate::energy::census;
 use crate::protocol::{
     Backend, Command, DatasetInfo, Evaluation, Event, Level, StepFigures, StepReport,
@@ -18,6 +22,8 @@ use std::fmt::Display;
 
 /// Images per forward in an evaluation.
 const EVAL_BATCH: usize = 50;
+/// Training pictures whose statistics a fresh network starts with.
+const CALIBRATION: usize = 16;
 /// A GPU's loss is read back every so many steps: each read waits for the whole queue.
 const GPU_READ_EVERY: u64 = 4;
 /// The firing rate of the training batch is counted every so many steps.
@@ -29,6 +35,8 @@ struct Twins {
     dense: Session,
     train_dense: bool,
     weights: String,
+    /// Drawn, not loaded.
+    fresh: bool,
 }
 
 /// State of a worker.
@@ -155,10 +163,24 @@ impl Engine {
                     dense,
                     train_dense,
                     weights,
+                    fresh: true,
                 });
+                self.calibrate();
                 self.announce();
             }
             Err(error) => self.host.warn(error.to_string()),
+        }
+    }
+
+    /// Gives fresh networks the statistics of a few training pictures, once both are there.
+    fn calibrate(&self) {
+        if let (Some(twins), Some(data)) = (&self.twins, &self.data)
+            && twins.fresh
+            && classes(twins.spiking.config()) == data.classes.len()
+        {
+            let batch = eval_batch(&data.train, 0..CALIBRATION.min(data.train.len()));
+            twins.spiking.calibrate(&batch);
+            twins.dense.calibrate(&batch);
         }
     }
 
@@ -215,6 +237,7 @@ impl Engine {
             origin: data.origin.clone(),
         }));
         self.data = Some(data);
+        self.calibrate();
     }
 
     fn config(&self) -> Option<&RunConfig> {
@@ -358,7 +381,7 @@ impl Engine {
         set.labels
             .iter_mut()
             .for_each(|label| *label %= classes.min(255) as u8);
-        let batch = crate::data::batch::eval_batch(&set, 0..set.len());
+        let batch = eval_batch(&set, 0..set.len());
         let mut session = Session::new(config, &self.device).map_err(|error| error.to_string())?;
         let mut times = Vec::new();
         for _ in 0..=steps {
@@ -519,6 +542,7 @@ impl Engine {
             dense,
             train_dense,
             weights: format!("checkpoint {name}, step {step}"),
+            fresh: false,
         })
     }
 }

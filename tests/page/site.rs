@@ -33,12 +33,12 @@ impl Site {
             path,
             folder: folder.to_owned(),
         };
-        let mounts = vec![
+        let mounts = [
             mount(PATH.into(), &xtask::site::dist()),
             mount(format!("{PATH}data/"), folder),
         ];
         Ok(Self {
-            server: Server::start(mounts, 0, None)?,
+            server: Server::start(&mounts, 0)?,
         })
     }
 

@@ -87,8 +87,7 @@ fn serve(mut arguments: lexopt::Parser) -> Result<()> {
     }
     let server = Server::site(&dist, port)?;
     println!("\nOpen {}/   (Ctrl+C ends)", server.origin());
-    server.wait();
-    Ok(())
+    server.wait()
 }
 
 fn bench(mut arguments: lexopt::Parser) -> Result<()> {

@@ -1,14 +1,17 @@
 //! A plain static file server: what any host of the site does, with no special headers. Tests mount
-//! several folders, read the log of requests, and may put a script in front of one file.
+//! several folders and read the log of requests.
 
-use anyhow::{Context, Result, anyhow};
-use std::fs::File;
-use std::io::Read;
+use anyhow::{Context, Result};
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
-use tiny_http::{Header, Method, Request, Response};
+use tokio::runtime::{Builder, Runtime};
+use tower_http::services::ServeDir;
 
 /// A folder served below a path.
 #[derive(Debug, Clone)]
@@ -30,15 +33,13 @@ pub struct Served {
     pub bytes: u64,
 }
 
-/// Text put before a file's own: `(end of the path, text)`. The benchmark counts GPU calls this way.
-pub type Preamble = (String, String);
+type Log = Arc<Mutex<Vec<Served>>>;
 
 /// A running server; it stops when dropped.
 pub struct Server {
-    http: Arc<tiny_http::Server>,
+    runtime: Option<Runtime>,
     address: SocketAddr,
-    log: Arc<Mutex<Vec<Served>>>,
-    threads: Vec<JoinHandle<()>>,
+    log: Log,
 }
 
 impl Server {
@@ -46,43 +47,39 @@ impl Server {
     ///
     /// # Errors
     /// Where the port is taken.
-    pub fn start(mounts: Vec<Mount>, port: u16, preamble: Option<Preamble>) -> Result<Self> {
+    pub fn start(mounts: &[Mount], port: u16) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .with_context(|| format!("port {port} cannot be opened"))?;
+        listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let http = tiny_http::Server::from_listener(listener, None)
-            .map_err(|error| anyhow!("the server did not start: {error}"))?;
-        let http = Arc::new(http);
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let site = Arc::new((mounts, preamble));
-        // Several threads: the page fetches two engines and a row of shards at once.
-        let threads = (0..4)
-            .map(|_| {
-                let (http, log, site) = (http.clone(), log.clone(), site.clone());
-                std::thread::spawn(move || {
-                    while let Ok(request) = http.recv() {
-                        answer(request, &site.0, site.1.as_ref(), &log);
-                    }
-                })
-            })
-            .collect();
+        let log = Log::default();
+        let site = router(mounts).layer(from_fn_with_state(log.clone(), note));
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        runtime.spawn(async move {
+            match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => axum::serve(listener, site).await,
+                Err(error) => Err(error),
+            }
+        });
         Ok(Self {
-            http,
+            runtime: Some(runtime),
             address,
             log,
-            threads,
         })
     }
 
     /// Serves a folder at the root, on this port or, where it is taken, on a free one.
     pub fn site(folder: &Path, port: u16) -> Result<Self> {
-        let mounts = vec![Mount {
+        let mounts = [Mount {
             path: "/".into(),
             folder: folder.to_owned(),
         }];
-        Self::start(mounts.clone(), port, None).or_else(|error| {
+        Self::start(&mounts, port).or_else(|error| {
             println!("{error:#}; taking a free one");
-            Self::start(mounts, 0, None)
+            Self::start(&mounts, 0)
         })
     }
 
@@ -97,146 +94,51 @@ impl Server {
     }
 
     /// Serves until the process ends.
-    pub fn wait(mut self) {
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has printed why; the others go on.
-            let _ = thread.join();
+    pub fn wait(self) -> ! {
+        loop {
+            std::thread::park();
         }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        for _ in &self.threads {
-            self.http.unblock();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
         }
     }
 }
 
-fn answer(
-    request: Request,
-    mounts: &[Mount],
-    preamble: Option<&Preamble>,
-    log: &Mutex<Vec<Served>>,
-) {
-    let url = request.url().to_owned();
-    let path = percent_decoded(url.split(['?', '#']).next().unwrap_or("/"));
-    let (status, kind, body) = match (request.method(), file_for(&path, mounts)) {
-        (Method::Get | Method::Head, Some(file)) => {
-            let kind = content_type(&file);
-            let before = preamble
-                .filter(|(end, _)| path.ends_with(end))
-                .map_or("", |(_, text)| text);
-            match open(&file, before) {
-                Ok(body) => (200, kind, body),
-                Err(_) => (404, "text/plain; charset=utf-8", text("no such file\n")),
-            }
+fn router(mounts: &[Mount]) -> Router {
+    mounts.iter().fold(Router::new(), |router, mount| {
+        let files = ServeDir::new(&mount.folder);
+        match mount.path.trim_end_matches('/') {
+            "" => router.fallback_service(files),
+            path => router.nest_service(path, files),
         }
-        (Method::Get | Method::Head, None) => {
-            (404, "text/plain; charset=utf-8", text("no such file\n"))
-        }
-        _ => (
-            405,
-            "text/plain; charset=utf-8",
-            text("only GET and HEAD\n"),
-        ),
-    };
-    let (reader, length) = body;
+    })
+}
+
+/// Writes the answer down, and has a rebuilt page show at the next reload.
+async fn note(State(log): State<Log>, request: Request, next: Next) -> Response {
+    let url = request.uri().to_string();
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let length = headers.get(header::CONTENT_LENGTH);
+    let bytes = length.and_then(|length| length.to_str().ok()?.parse().ok());
     log.lock().expect("no thread panics").push(Served {
         url,
-        status,
-        bytes: length,
+        status: response.status().as_u16(),
+        bytes: bytes.unwrap_or(0),
     });
-    let header = |name: &str, value: &str| {
-        Header::from_bytes(name, value).expect("fixed header names and values are ASCII")
-    };
-    let headers = vec![
-        header("Content-Type", kind),
-        // A rebuilt page must show at the next reload.
-        header("Cache-Control", "no-cache"),
-    ];
-    let length = usize::try_from(length).ok();
-    // A reader that went away is no error of ours.
-    let _ = request.respond(Response::new(status.into(), headers, reader, length, None));
-}
-
-type Body = (Box<dyn Read + Send>, u64);
-
-fn text(text: &str) -> Body {
-    let bytes = text.as_bytes().to_vec();
-    let length = bytes.len() as u64;
-    (Box::new(std::io::Cursor::new(bytes)), length)
-}
-
-fn open(path: &Path, before: &str) -> std::io::Result<Body> {
-    let file = File::open(path)?;
-    let length = file.metadata()?.len() + before.len() as u64;
-    let before = std::io::Cursor::new(before.as_bytes().to_vec());
-    Ok((Box::new(before.chain(file)), length))
-}
-
-/// The file behind a path, or nothing if it is outside every mount.
-fn file_for(path: &str, mounts: &[Mount]) -> Option<PathBuf> {
-    let mount = mounts
-        .iter()
-        .filter(|mount| path.starts_with(&mount.path))
-        .max_by_key(|mount| mount.path.len())?;
-    let inside = Path::new(&path[mount.path.len()..]);
-    let plain = |part: Component| matches!(part, Component::Normal(_));
-    if !inside.components().all(plain) {
-        return None;
-    }
-    let file = mount.folder.join(inside);
-    let file = if file.is_dir() {
-        file.join("index.html")
-    } else {
-        file
-    };
-    file.is_file().then_some(file)
-}
-
-fn content_type(path: &Path) -> &'static str {
-    match path.extension().and_then(|end| end.to_str()) {
-        Some("html") => "text/html; charset=utf-8",
-        Some("js") => "text/javascript; charset=utf-8",
-        Some("css") => "text/css; charset=utf-8",
-        Some("json") => "application/json",
-        // Browsers compile while loading only under this type.
-        Some("wasm") => "application/wasm",
-        Some("svg") => "image/svg+xml",
-        Some("png") => "image/png",
-        Some("ico") => "image/x-icon",
-        Some("txt" | "md") => "text/plain; charset=utf-8",
-        _ => "application/octet-stream",
-    }
-}
-
-fn percent_decoded(path: &str) -> String {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let digits = (first == b'%').then(|| after.get(..2)).flatten();
-        let value = digits
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match value {
-            Some(value) => {
-                bytes.push(value);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    response
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use std::io::{Read, Write};
     use std::net::TcpStream;
 
     fn site() -> (tempfile::TempDir, Server) {
@@ -245,7 +147,7 @@ mod tests {
         std::fs::write(folder.path().join("a b.wasm"), [0, 97, 115, 109]).unwrap();
         std::fs::create_dir(folder.path().join("sub")).unwrap();
         std::fs::write(folder.path().join("sub/x.js"), "2").unwrap();
-        let mounts = vec![
+        let mounts = [
             Mount {
                 path: "/some/path/".into(),
                 folder: folder.path().to_owned(),
@@ -255,7 +157,7 @@ mod tests {
                 folder: folder.path().join("sub"),
             },
         ];
-        let server = Server::start(mounts, 0, Some(("x.js".into(), "1;".into()))).unwrap();
+        let server = Server::start(&mounts, 0).unwrap();
         (folder, server)
     }
 
@@ -296,9 +198,9 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_mount_wins_and_the_preamble_comes_first() {
+    fn the_longest_mount_wins() {
         let (_folder, server) = site();
-        assert!(get(&server, "/some/path/elsewhere/x.js").ends_with("1;2"));
+        assert!(get(&server, "/some/path/elsewhere/x.js").ends_with("2"));
     }
 
     #[test]
@@ -315,6 +217,22 @@ mod tests {
                 "{path} was served"
             );
         }
+    }
+
+    /// A browser opens connections ahead of need and keeps them: none may keep another waiting.
+    #[test]
+    fn idle_connections_keep_nobody_waiting() {
+        let (_folder, server) = site();
+        let idle: Vec<TcpStream> = (0..32)
+            .map(|_| TcpStream::connect(server.address).unwrap())
+            .collect();
+        let replies: Vec<_> = std::thread::scope(|scope| {
+            let ask = |_| scope.spawn(|| get(&server, "/some/path/"));
+            let asked: Vec<_> = (0..16).map(ask).collect();
+            asked.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert!(replies.iter().all(|reply| reply.ends_with("<p>here")));
+        drop(idle);
     }
 
     #[test]

@@ -121,18 +121,16 @@ impl Page {
         }))
     }
 
-    /// Scrolls a node into view; the point to click, or nothing while something covers it.
+    /// Scrolls a node to the middle of the view, where a visitor would look at it; the point to click, or nothing
+    /// while something covers it.
     fn reach(&mut self, node: Value) -> Result<Option<(f64, f64)>> {
-        let scrolled = self.call(
-            "DOM.scrollIntoViewIfNeeded",
-            json!({ "backendNodeId": node }),
-        );
         let resolved = self.call("DOM.resolveNode", json!({ "backendNodeId": node }));
         // The page may have replaced or hidden it since; the next look finds it again.
-        let (Ok(_), Ok(resolved)) = (scrolled, resolved) else {
+        let Ok(resolved) = resolved else {
             return Ok(None);
         };
-        let script = "function () { const r = this.getBoundingClientRect(); \
+        let script = "function () { this.scrollIntoView({ block: 'center', behavior: 'instant' }); \
+                      const r = this.getBoundingClientRect(); \
                       const x = r.x + r.width / 2, y = r.y + r.height / 2; \
                       const top = document.elementFromPoint(x, y); \
                       return top && (this === top || this.contains(top)) ? [x, y] : null; }";
