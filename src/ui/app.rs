@@ -5,7 +5,7 @@ use super::engines::Engines;
 use super::notices::{Action, Notices};
 use super::picture::Pictures;
 use super::state::State;
-use super::{camera, charts, controls, curves, files, picture, render, strip, url};
+use super::{bill, camera, charts, controls, curves, files, picture, prices, render, strip, url};
 use crate::config::DatasetKind;
 use crate::protocol::{Command, DatasetSource, Event, Level};
 use js_sys::ArrayBuffer;
@@ -65,6 +65,8 @@ pub fn start() {
     camera::connect(&page);
     charts::connect(&page);
     curves::connect(&page);
+    bill::connect(&page);
+    prices::connect(&page);
     for sentence in clamped {
         page.notices.push(Level::Warning, &sentence, None);
     }

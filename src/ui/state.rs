@@ -1,11 +1,16 @@
 //! What the page knows. Plain data: every worker event and every action of the visitor changes it
 //! here, and the drawing code only reads it.
 
+mod bills;
+mod report;
+
+pub use bills::Pricing;
+
 use super::history::{Column, History, Row};
 use super::settings::Settings;
 use super::words::Camera;
 use crate::config::RunConfig;
-use crate::energy::{Activity, Assumptions, Census, Comparison, compare};
+use crate::energy::{Activity, Census, Comparison};
 use crate::protocol::{
     Backend, Classification, Command, DatasetInfo, Evaluation, Event, Level, StepReport,
 };
@@ -98,6 +103,8 @@ pub struct Run {
     pub firing_rate: Option<f64>,
     /// Last evaluation: its step, spiking, dense.
     pub evaluation: Option<(u64, Evaluation, Evaluation)>,
+    /// What its mean picture cost, counted and judged.
+    pub bill: Option<Comparison>,
 }
 
 /// Both networks' answers to the picture shown.
@@ -133,6 +140,8 @@ pub struct Progress {
 pub struct State {
     /// What the visitor set.
     pub settings: Settings,
+    /// Prices and assumptions behind every bill.
+    pub pricing: Pricing,
     /// The engine.
     pub engine: EngineStatus,
     /// The networks, once built.
@@ -251,6 +260,7 @@ impl State {
                         .with(Column::DenseHeldOut, Some(dense.accuracy)),
                 );
                 self.run.evaluation = Some((*step, spiking.clone(), dense.clone()));
+                self.price_evaluation();
             }
             Event::Classified {
                 label,
@@ -289,12 +299,6 @@ impl State {
             | Event::Notice { .. }
             | Event::Fatal { .. } => {}
         }
-    }
-
-    fn bill(&self, activity: &Activity) -> Option<Comparison> {
-        let networks = self.networks.as_ref()?;
-        let (spiking, dense) = (&networks.spiking_census, &networks.dense_census);
-        Some(compare(spiking, activity, dense, &Assumptions::default()))
     }
 
     fn ready(&mut self, event: &Event, continued: bool) {
