@@ -5,7 +5,7 @@ use super::{DeviceName, Failure, Part};
 use crate::config::{DatasetKind, ModelConfig, RunConfig, dense_twin, preset};
 use crate::data::ImageSet;
 use crate::energy::{Assumptions, Comparison, FirstConv, PriceTable, census, compare, energy_text};
-use crate::protocol::{Backend, Evaluation};
+use crate::protocol::Backend;
 use crate::report::{Build, EnergyOf, Evaluations, REPORT_FORMAT, RunReport, energy_table};
 use crate::train::{Member, Session, Tally};
 use clap::Args;
@@ -199,8 +199,8 @@ impl Energy {
             step: member.step,
             curve: Vec::new(),
             evaluation: Some(Evaluations {
-                spiking: evaluation(tally),
-                dense: dense.map(evaluation),
+                spiking: tally.evaluation(true),
+                dense: dense.map(|tally| tally.evaluation(false)),
             }),
             energy: vec![EnergyOf {
                 subject,
@@ -269,16 +269,6 @@ fn tally(session: &Session, set: &ImageSet) -> Result<Tally, Failure> {
         block_on(tally.add(session, set, from..(from + BATCH).min(set.len())))?;
     }
     Ok(tally)
-}
-
-fn evaluation(tally: Tally) -> Evaluation {
-    Evaluation {
-        images: tally.images,
-        accuracy: tally.accuracy(),
-        loss: tally.mean_loss(),
-        activity: (!tally.spikes.layers.is_empty()).then(|| tally.spikes.activity()),
-        confusion: tally.confusion,
-    }
 }
 
 fn print_json(path: &Path, report: &RunReport) -> Result<(), Failure> {

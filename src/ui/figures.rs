@@ -134,6 +134,25 @@ fn energies(state: &State) -> Vec<Figure> {
             ]);
         }
     }
+    let tried = state.tried();
+    let names = [
+        "what-if-spiking-energy-pj",
+        "what-if-spiking-energy-pj-b",
+        "what-if-spiking-energy-pj-c",
+    ];
+    for (name, kind) in names.into_iter().zip(RulingKind::ALL) {
+        let pj = tried.map(|point| point.bill.ruling(kind).spiking_pj);
+        all.push(number(name, pj, energy_text));
+    }
+    let accuracy = |name, share: Option<f64>| number(name, share, percent);
+    all.push(accuracy(
+        "what-if-accuracy",
+        tried.map(|point| point.accuracy),
+    ));
+    all.push(accuracy(
+        "what-if-dense-accuracy",
+        tried.map(|point| point.dense_accuracy),
+    ));
     let per_synapse = bills.map(|bill| bill.and_then(|bill| bill.spiking.spikes_per_synapse));
     all.push(number("spikes-per-synapse", per_synapse[0], figure));
     all.push(number("eval-spikes-per-synapse", per_synapse[1], figure));
@@ -162,6 +181,7 @@ pub fn status(state: &State) -> String {
     }
     match state.phase() {
         _ if state.loading_dataset => "Loading images …".to_owned(),
+        _ if state.trying => "Running the changed networks on held-out images …".to_owned(),
         _ if state.evaluating => "Evaluating both networks on held-out images …".to_owned(),
         Phase::Loading => "Building the networks …".to_owned(),
         Phase::Ready => "Ready. Press Train, or choose a picture to look at.".to_owned(),

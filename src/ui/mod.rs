@@ -5,8 +5,8 @@
 //! |---|---|
 //! | [`settings`], [`url`], [`state`], [`history`], [`figures`], [`choice`], [`words`], [`format`](mod@format) | plain data and decisions, tested natively |
 //! | `engine`, `engines`, `lifecycle`, `recovery`, `candidate`, `adapter` | the workers: start, use, replace, prove, move |
-//! | `controls`, `files`, `picture`, `strip`, `camera`, `prices` | what the visitor does |
-//! | `render`, `charts`, `curves`, `twin`, `meter`, `bill`, `lines`, `notices` | what the visitor sees |
+//! | `controls`, `files`, `picture`, `strip`, `camera`, `prices`, `what_if` | what the visitor does |
+//! | `render`, `charts`, `curves`, `twin`, `meter`, `bill`, `lines`, `trail`, `notices` | what the visitor sees |
 //! | `app`, `dom` | the page as a whole; DOM helpers |
 
 mod adapter;
@@ -36,8 +36,10 @@ mod render;
 pub mod settings;
 pub mod state;
 mod strip;
+mod trail;
 mod twin;
 pub mod url;
+mod what_if;
 pub mod words;
 
 pub use app::start;

@@ -6,7 +6,7 @@ use super::engine::build_id;
 use super::figures::{figures, status};
 use super::format::{bytes, duration, grouped};
 use super::state::{Progress, State};
-use super::{bill, charts, controls, meter, strip, twin};
+use super::{bill, charts, controls, meter, strip, trail, twin, what_if};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlProgressElement};
 
@@ -59,6 +59,8 @@ pub fn all(page: &Page) {
     strip::mark(page);
     meter::draw(page);
     bill::draw(page);
+    what_if::draw(page);
+    trail::draw(page);
     charts::draw(page);
 }
 

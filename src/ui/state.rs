@@ -3,8 +3,10 @@
 
 mod bills;
 mod report;
+mod trail;
 
 pub use bills::Pricing;
+pub use trail::Point;
 
 use super::history::{Column, History, Row};
 use super::settings::Settings;
@@ -154,6 +156,10 @@ pub struct State {
     pub loading_dataset: bool,
     /// An evaluation is under way.
     pub evaluating: bool,
+    /// A changed copy of the networks is being run.
+    pub trying: bool,
+    /// What networks reached and what they cost.
+    pub trail: Vec<Point>,
     /// Figures.
     pub run: Run,
     /// Curves.
@@ -191,7 +197,11 @@ impl State {
 
     /// Whether nothing is under way that a measurement would disturb.
     pub fn idle(&self) -> bool {
-        self.usable() && !self.run.running && !self.loading_dataset && !self.evaluating
+        self.usable()
+            && !self.run.running
+            && !self.loading_dataset
+            && !self.evaluating
+            && !self.trying
     }
 
     /// Name of a class, or its number while no data set is in use.
@@ -238,6 +248,14 @@ impl State {
                 });
             }
             Event::Dataset(info) => {
+                // Accuracy on other images is another scale.
+                if self
+                    .dataset
+                    .as_ref()
+                    .is_some_and(|old| old.kind != info.kind)
+                {
+                    self.trail.clear();
+                }
                 self.dataset = Some(info.clone());
                 self.loading_dataset = false;
                 self.progress = None;
@@ -261,6 +279,12 @@ impl State {
                 );
                 self.run.evaluation = Some((*step, spiking.clone(), dense.clone()));
                 self.price_evaluation();
+                self.evaluated(*step, spiking, dense);
+            }
+            Event::TriedOut { .. } => {
+                self.trying = false;
+                self.progress = None;
+                self.tried_out(event);
             }
             Event::Classified {
                 label,
@@ -289,6 +313,7 @@ impl State {
                 // Whatever was asked for last did not happen; nothing waits for it any longer.
                 self.loading_dataset = false;
                 self.evaluating = false;
+                self.trying = false;
                 self.building = false;
                 self.progress = None;
             }
@@ -315,6 +340,7 @@ impl State {
             return;
         };
         self.building = false;
+        self.trying = false;
         self.networks = Some(Networks {
             spiking: spiking.clone(),
             dense: dense.clone(),

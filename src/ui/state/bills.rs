@@ -22,6 +22,7 @@ impl State {
             self.answer = Some(answer);
         }
         self.price_evaluation();
+        self.price_trail();
     }
 
     /// The account of these spikes in the networks in force.
