@@ -185,3 +185,38 @@ fn the_report_has_the_figures_of_the_page() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_changed_network_is_run_and_leaves_a_point() -> Result<()> {
+    let site = Site::serve()?;
+    let mut page = ready(&site, SMALL_RUN)?;
+    let step = train_to(&mut page, 20.0)?;
+    let accuracy = evaluate(&mut page)?;
+    let own = page.number("eval-spiking-energy-pj")?;
+    // No change: the same networks on the same images say and cost the same.
+    page.press("Try it out")?;
+    let same = page.wait_number("what-if-accuracy", LATER, f64::is_finite)?;
+    ensure!(same == accuracy, "{accuracy} evaluated, {same} tried out");
+    let pj = page.number("what-if-spiking-energy-pj")?;
+    ensure!(pj == own, "{own} pJ evaluated, {pj} tried out");
+    // Thresholds twice as high: fewer spikes, so less energy; the run is as it was.
+    page.eval(
+        "(() => { const field = document.getElementById('what-threshold'); field.value = 2; \
+         field.dispatchEvent(new Event('input')); })()",
+    )?;
+    page.press("Try it out")?;
+    let quiet = page.wait_number("what-if-spiking-energy-pj", LATER, |pj| pj != own)?;
+    ensure!(quiet < own, "{own} pJ became {quiet}");
+    ensure!(page.number("step")? == step, "the run moved");
+    ensure!(
+        page.number("eval-spiking-energy-pj")? == own,
+        "the evaluation moved"
+    );
+    let dots = page.eval("document.querySelectorAll('#trail circle').length")?;
+    ensure!(
+        dots == 3,
+        "an evaluation and two trials are {dots} dots in the trail"
+    );
+    page.wait_text(&["thresholds × 2.00"], SOON)?;
+    Ok(())
+}
