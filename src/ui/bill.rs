@@ -16,7 +16,7 @@ use web_sys::{Element, Event, HtmlDetailsElement};
 const LISTS: [&str; 2] = ["rulings", "held-out-rulings"];
 
 /// How much of the network's own colour an item's segment has, in percent: neighbours stay apart.
-const TONES: [u32; 8] = [100, 55, 80, 40, 90, 50, 70, 32];
+const TONES: [u32; 8] = [100, 60, 82, 48, 92, 54, 74, 42];
 
 /// Make the empty rulings.
 pub fn once() {
@@ -103,12 +103,12 @@ pub fn draw(page: &Page) {
         .as_ref()
         .and_then(|answer| answer.bill.as_ref());
     let bills = [picture, state.run.bill.as_ref()];
-    for (id, bill) in LISTS.iter().zip(bills) {
+    for ((id, mark), bill) in LISTS.iter().zip([Mark::Picture, Mark::HeldOut]).zip(bills) {
         let items = by_id::<Element>(id).children();
         for index in 0..items.length() {
             let ruling = bill.and_then(|bill| bill.rulings.get(index as usize));
             match (items.item(index), bill, ruling) {
-                (Some(item), Some(bill), Some(ruling)) => self::ruling(&item, ruling, bill),
+                (Some(item), Some(bill), Some(ruling)) => self::ruling(&item, ruling, bill, mark),
                 (Some(item), _, _) => blank(&item),
                 (None, _, _) => {}
             }
@@ -161,7 +161,7 @@ fn set(item: &Element, selector: &str, text: &str) {
     }
 }
 
-fn ruling(item: &Element, ruling: &Ruling, bill: &Comparison) {
+fn ruling(item: &Element, ruling: &Ruling, bill: &Comparison, mark: Mark) {
     let rival = match ruling.kind {
         RulingKind::BitMatched => format!("{}-bit", bill.bits),
         _ => "Dense".to_owned(),
@@ -194,11 +194,7 @@ fn ruling(item: &Element, ruling: &Ruling, bill: &Comparison) {
     );
     if let Ok(Some(scale)) = item.query_selector(".scale") {
         let line = ruling.break_even_rate.filter(|rate| *rate < 1.0);
-        lines::draw(
-            &scale,
-            line.map(|line| (line, line)),
-            &[(Mark::Picture, rate)],
-        );
+        lines::draw(&scale, line.map(|line| (line, line)), &[(mark, rate)]);
     }
     itemised(item, ruling, &rival);
 }
