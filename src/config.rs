@@ -5,10 +5,12 @@
 mod model;
 mod preset;
 mod validate;
+mod what_if;
 
 pub use model::*;
 pub use preset::{CARD_LIF, PRESETS, Preset, dense_twin, preset};
 pub use validate::ConfigErrors;
+pub use what_if::WhatIf;
 
 use serde::{Deserialize, Serialize};
 

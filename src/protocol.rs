@@ -4,12 +4,12 @@
 //! text, `payload` a transferable (`ArrayBuffer`) or a `File` where a variant names one. Both sides are built from
 //! this file, so a stale worker shows up as a wrong [`PROTOCOL`] number, not as a strange failure.
 
-use crate::config::{DatasetKind, Freeze, RunConfig};
+use crate::config::{DatasetKind, Freeze, RunConfig, WhatIf};
 use crate::energy::{Activity, Census};
 use serde::{Deserialize, Serialize};
 
 /// Version of this file; sent with [`Event::Hello`].
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// The device a worker computes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +93,17 @@ pub enum Command {
         /// Index in the held-out part.
         index: usize,
     },
+    /// Run a changed copy of both networks on up to `images` held-out images and on one picture; the run stays as it
+    /// is. Payload: RGBA bytes where `picture` says so. Answered by [`Event::TriedOut`], or a [`Event::Notice`] that
+    /// names what cannot follow the change.
+    TryOut {
+        /// The change.
+        what_if: WhatIf,
+        /// Upper bound of images.
+        images: usize,
+        /// The picture shown, if there is one.
+        picture: Option<Shown>,
+    },
     /// Send held-out images for the dataset browser. Answered by [`Event::Samples`].
     Samples {
         /// First index.
@@ -107,6 +118,24 @@ pub enum Command {
     OpenCheckpoint {
         /// File name, for messages.
         name: String,
+    },
+}
+
+/// A picture that a worker has or gets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "picture")]
+pub enum Shown {
+    /// A held-out image.
+    HeldOut {
+        /// Index in the held-out part.
+        index: usize,
+    },
+    /// RGBA bytes in the payload, as in [`Command::Classify`].
+    Pixels {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
     },
 }
 
@@ -213,6 +242,21 @@ pub enum Event {
         dense: Classification,
         /// Spikes of this picture in the spiking network.
         activity: Activity,
+    },
+    /// Answer to [`Command::TryOut`].
+    TriedOut {
+        /// The change.
+        what_if: WhatIf,
+        /// Step of the spiking run.
+        step: u64,
+        /// Operation counts of the changed spiking network.
+        spiking_census: Census,
+        /// The changed spiking network.
+        spiking: Evaluation,
+        /// The dense twin; only the bits of its weights change.
+        dense: Evaluation,
+        /// The changed spiking network's answer to the picture, and its spikes.
+        picture: Option<(Classification, Activity)>,
     },
     /// Answer to [`Command::Samples`]. Payload: RGB bytes, one 32×32×3 image after another.
     Samples {

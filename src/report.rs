@@ -1,6 +1,11 @@
 //! One record of a run: JSON and Markdown, the same from the page and from the command line.
 
+mod counts;
+mod energy_table;
 mod markdown;
+
+pub use counts::{COUNT_COLUMNS, count_rows};
+pub use energy_table::energy_table;
 
 use crate::config::RunConfig;
 use crate::energy::Comparison;
@@ -33,10 +38,10 @@ pub struct RunReport {
     pub step: u64,
     /// Loss and accuracy over steps.
     pub curve: Vec<CurvePoint>,
-    /// Held-out images.
+    /// Accuracy on images that were not trained on.
     pub evaluation: Option<Evaluations>,
-    /// Modelled energy over the same images.
-    pub comparison: Option<Comparison>,
+    /// Modelled energy: of one picture, of held-out images, or of both.
+    pub energy: Vec<EnergyOf>,
     /// Milliseconds measured on this device for one picture.
     pub measured: Option<Measured>,
 }
@@ -77,13 +82,22 @@ pub struct CurvePoint {
     pub firing_rate: Option<f64>,
 }
 
-/// Both networks over held-out images.
+/// Both networks over the same images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluations {
     /// The spiking network.
     pub spiking: Evaluation,
-    /// The dense twin.
-    pub dense: Evaluation,
+    /// The dense twin, where its weights were at hand.
+    pub dense: Option<Evaluation>,
+}
+
+/// Modelled energy, and of what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EnergyOf {
+    /// Which pictures, in words.
+    pub subject: String,
+    /// Counts, all three rulings, thresholds and assumptions.
+    pub comparison: Comparison,
 }
 
 /// Measured time, never to be mixed with modelled energy.
@@ -116,4 +130,26 @@ impl RunReport {
     pub fn to_markdown(&self) -> String {
         markdown::report(self)
     }
+}
+
+/// A Markdown table; bars inside cells are escaped.
+fn table(text: &mut String, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
+    let mut line = |what: String| {
+        text.push_str(&what);
+        text.push('\n');
+    };
+    line(format!("| {} |", header.join(" | ")));
+    line(format!("|{}", "---|".repeat(header.len())));
+    for row in rows {
+        let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
+        line(format!("| {} |", cells.join(" | ")));
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
+fn unknown() -> String {
+    "–".to_owned()
 }

@@ -40,14 +40,12 @@ fn report() -> RunReport {
             .collect(),
         evaluation: Some(Evaluations {
             spiking: evaluation(0.6125),
-            dense: evaluation(0.7),
+            dense: Some(evaluation(0.7)),
         }),
-        comparison: Some(compare(
-            &spiking,
-            &activity,
-            &dense,
-            &Assumptions::default(),
-        )),
+        energy: vec![EnergyOf {
+            subject: "100 held-out images".into(),
+            comparison: compare(&spiking, &activity, &dense, &Assumptions::default()),
+        }],
         measured: Some(Measured {
             spiking_ms: 12.5,
             dense_ms: 3.25,
@@ -110,7 +108,7 @@ fn json_holds_everything() {
 fn markdown_lists_every_assumption_ruling_and_citation() {
     let report = report();
     let text = report.to_markdown();
-    let comparison = report.comparison.as_ref().expect("a comparison");
+    let comparison = &report.energy[0].comparison;
     for line in comparison.assumptions.iter().chain(&comparison.warnings) {
         assert!(text.contains(line.as_str()), "{line}");
     }
@@ -149,7 +147,7 @@ fn markdown_lists_every_assumption_ruling_and_citation() {
 fn markdown_of_a_run_that_has_only_begun() {
     let report = RunReport {
         evaluation: None,
-        comparison: None,
+        energy: Vec::new(),
         measured: None,
         curve: Vec::new(),
         ..report()

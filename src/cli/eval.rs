@@ -1,10 +1,10 @@
-//! `train eval`, `train energy`, `train bench`.
+//! `train eval`, `train bench`.
 
 use super::source::{Source, read_member};
-use super::{DeviceName, Failure};
+use super::{DeviceName, Failure, Part};
 use crate::config::{DatasetKind, dense_twin, preset};
-use crate::data::{ImageSet, Split, batch::eval_batch, synthetic};
-use crate::energy::{Activity, Assumptions, Census, Comparison, census, compare};
+use crate::data::{ImageSet, batch::eval_batch, synthetic};
+use crate::energy::{Assumptions, Comparison, census, compare, dense_pj};
 use crate::train::{Session, Tally};
 use clap::Args;
 use futures_lite::future::block_on;
@@ -40,15 +40,6 @@ pub struct Eval {
     json: bool,
 }
 
-/// A part of a data set on the command line.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Part {
-    /// The official training part.
-    Train,
-    /// The official test part.
-    Test,
-}
-
 impl Eval {
     pub fn run(self) -> Result<(), Failure> {
         let session = Session::restore(
@@ -59,7 +50,7 @@ impl Eval {
         let tally = tally(&session, &set)?;
         let energy_pj = match comparison(&session, &tally) {
             Some(comparison) => comparison.spiking_pj,
-            None => dense_pj(&census(&session.config().model)),
+            None => dense_pj(&census(&session.config().model), &Assumptions::default()),
         };
         let (accuracy, rate) = (tally.accuracy(), tally.spikes.firing_rate());
         if self.json {
@@ -81,29 +72,6 @@ impl Eval {
             );
             println!("parameters   {}", session.params());
         }
-        Ok(())
-    }
-}
-
-/// Arguments of `train energy`.
-#[derive(Args)]
-pub struct Energy {
-    #[command(flatten)]
-    eval: Eval,
-}
-
-impl Energy {
-    pub fn run(self) -> Result<(), Failure> {
-        let eval = self.eval;
-        let session = Session::restore(
-            &read_member(&eval.checkpoint, eval.role.as_deref())?,
-            &eval.device.open()?,
-        )?;
-        let set = load(&eval.source, eval.split, eval.limit)?;
-        let tally = tally(&session, &set)?;
-        let comparison = comparison(&session, &tally)
-            .ok_or("a dense network has no spikes to account for: give a spiking checkpoint")?;
-        println!("{}", serde_json::to_string_pretty(&comparison)?);
         Ok(())
     }
 }
@@ -191,11 +159,7 @@ impl Bench {
 }
 
 fn load(source: &Source, part: Part, limit: Option<usize>) -> Result<ImageSet, Failure> {
-    let split = match part {
-        Part::Train => Split::Train,
-        Part::Test => Split::Test,
-    };
-    let (set, _) = source.load(split)?;
+    let (set, _) = source.load(part.split())?;
     Ok(match limit {
         Some(limit) => set.take(limit),
         None => set,
@@ -223,15 +187,4 @@ fn comparison(session: &Session, tally: &Tally) -> Option<Comparison> {
         &census(&dense.model),
         &Assumptions::default(),
     ))
-}
-
-/// Modelled picojoules of a dense network per picture: it has no activity to wait for.
-fn dense_pj(census: &Census) -> f64 {
-    compare(
-        census,
-        &Activity::default(),
-        census,
-        &Assumptions::default(),
-    )
-    .dense_pj
 }

@@ -1,11 +1,13 @@
 //! `train`: the native command line. Everything it does is the library's; this is arguments, files and
 //! print-outs.
 
+mod energy;
 mod eval;
 mod pretrain;
 mod shards;
 mod source;
 
+use crate::data::Split;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
 
@@ -27,11 +29,36 @@ enum Command {
     /// Accuracy, firing rate and modelled energy of a checkpoint on a data set.
     Eval(eval::Eval),
     /// Modelled energy of a checkpoint against its dense twin, itemised, under three rulings.
-    Energy(eval::Energy),
+    Energy(energy::Energy),
     /// Milliseconds of a training step and of one image, spiking against dense.
     Bench(eval::Bench),
     /// Write a data set as the page's shards.
     Shards(shards::Shards),
+}
+
+/// A part of a data set on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// The official training part.
+    Train,
+    /// The official test part.
+    Test,
+}
+
+impl Part {
+    fn split(self) -> Split {
+        match self {
+            Self::Train => Split::Train,
+            Self::Test => Split::Test,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Train => "training",
+            Self::Test => "test",
+        }
+    }
 }
 
 /// Where the arithmetic happens.

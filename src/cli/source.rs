@@ -33,6 +33,16 @@ pub enum Name {
     Synthetic,
 }
 
+impl From<DatasetKind> for Name {
+    fn from(kind: DatasetKind) -> Self {
+        match kind {
+            DatasetKind::Cifar10 => Self::Cifar10,
+            DatasetKind::Cifar100 => Self::Cifar100,
+            DatasetKind::Synthetic => Self::Synthetic,
+        }
+    }
+}
+
 impl Source {
     /// The data set asked for.
     pub fn kind(&self) -> DatasetKind {

@@ -174,7 +174,12 @@ impl Assumptions {
             movement,
             skipping,
             dram,
-            "A spike of ExpG-IF is an accumulate and a shift at every connection",
+            "A spike of ExpG-IF is an accumulate and a shift at every connection; the price of a shift is our reading, \
+             none of the cited works gives one",
+            "Ruling (c) is our reading of Yan et al.: the rival has this network's own layers, run once, with \
+             activations of as many bits as a spike train has levels; it is not a network that was trained",
+            "The bits of a weight change the price of moving it and nothing else: spikes and accuracy are of the weights in \
+             force",
         ]
         .map(str::to_owned)
         .into();

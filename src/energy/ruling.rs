@@ -17,6 +17,29 @@ pub enum RulingKind {
     BitMatched,
 }
 
+impl RulingKind {
+    /// All three, in the order in which they are given.
+    pub const ALL: [Self; 3] = [Self::ComputeOnly, Self::WithMovement, Self::BitMatched];
+
+    /// The letter it goes by: a, b or c.
+    pub fn letter(self) -> char {
+        match self {
+            Self::ComputeOnly => 'a',
+            Self::WithMovement => 'b',
+            Self::BitMatched => 'c',
+        }
+    }
+
+    /// For a heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::ComputeOnly => "Compute only",
+            Self::WithMovement => "With memory, addressing and state",
+            Self::BitMatched => "Against a quantised network of the same bits",
+        }
+    }
+}
+
 /// One item of a ruling, summed over layers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Item {

@@ -43,6 +43,27 @@ pub enum Side {
     Above,
 }
 
+impl Side {
+    /// What the cited work says of this side.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Below => "below: an advantage is possible",
+            Self::Within => "within: it depends on the hardware",
+            Self::Above => "above: no advantage",
+        }
+    }
+}
+
+impl Quantity {
+    /// Its name in a sentence.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::SpikesPerSynapse => "spikes per synapse and inference",
+            Self::FiringRate => "firing rate",
+        }
+    }
+}
+
 /// Where `value` stands to the range from `low` to `high`.
 fn side(value: f64, low: f64, high: f64) -> Side {
     if value < low {
@@ -82,7 +103,8 @@ pub(super) fn thresholds(
             0.15,
             1.38,
             "M. Dampfhoffer et al., Are SNNs Really More Energy-Efficient Than ANNs?, IEEE TETCI 7(3), 2023: \
-             break-even between 0.15 and 1.38 spikes per synapse and inference, by hardware",
+             break-even between 0.15 and 1.38 spikes per synapse and inference, by hardware (known to us from its \
+             abstract)",
         ),
         line(
             "Davidson and Furber 2021",
@@ -90,7 +112,8 @@ pub(super) fn thresholds(
             1.72,
             1.72,
             "S. Davidson and S. Furber, Comparison of Artificial and Spiking Neural Networks on Digital Hardware, \
-             Frontiers in Neuroscience 15, 2021: break-even at about 1.72 spikes per synapse and inference",
+             Frontiers in Neuroscience 15, 2021: break-even at about 1.72 spikes per synapse and inference (as later \
+             papers cite it)",
         ),
         line(
             "Yan et al. 2026",

@@ -85,6 +85,17 @@ pub enum Outcome {
     Depends,
 }
 
+impl Outcome {
+    /// For a table: who needs less.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Wins => "spiking needs less",
+            Self::Loses => "spiking needs more",
+            Self::Depends => "depends on an assumption",
+        }
+    }
+}
+
 /// A ruling under one other assumption.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alternative {
@@ -107,6 +118,17 @@ impl Comparison {
             RulingKind::BitMatched => 2,
         };
         &self.rulings[at]
+    }
+}
+
+impl Ruling {
+    /// The break-even rate for a table.
+    pub fn break_even_text(&self) -> String {
+        match self.break_even_rate {
+            None => "none: even a silent network needs more".to_owned(),
+            Some(rate) if rate >= 1.0 => "none: needs less at any rate".to_owned(),
+            Some(rate) => format!("{:.2} %", 100.0 * rate),
+        }
     }
 }
 
@@ -136,12 +158,7 @@ pub fn compare(
         .iter()
         .any(|spec| matches!(spec.input, Signal::WeightedSpikes { .. }));
     let emission_steps = weighted.then(|| emission_steps(spiking));
-    let rulings = [
-        RulingKind::ComputeOnly,
-        RulingKind::WithMovement,
-        RulingKind::BitMatched,
-    ]
-    .map(|kind| case.rule(kind));
+    let rulings = RulingKind::ALL.map(|kind| case.rule(kind));
     let Case {
         counted,
         twin,

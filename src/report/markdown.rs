@@ -1,9 +1,10 @@
 //! A [`RunReport`] for a reader.
 
-use super::{CurvePoint, RunReport};
+use super::counts::{COUNT_COLUMNS, count_rows};
+use super::{CurvePoint, RunReport, percent, table, unknown};
 use crate::config::{ModelConfig, RunConfig};
-use crate::energy::{Account, Comparison, Quantity, Ruling, Side, energy_text};
-use crate::protocol::Backend;
+use crate::energy::{Account, Comparison, Ruling, energy_text};
+use crate::protocol::{Backend, Evaluation};
 use std::fmt::Write;
 
 /// Rows of the training curve in the Markdown; JSON has all of them.
@@ -13,8 +14,8 @@ pub(super) fn report(report: &RunReport) -> String {
     let mut text = String::new();
     head(&mut text, report);
     results(&mut text, report);
-    if let Some(comparison) = &report.comparison {
-        energy(&mut text, comparison);
+    for account in &report.energy {
+        energy(&mut text, &account.subject, &account.comparison);
     }
     curve(&mut text, &report.curve);
     for (title, config) in [("spiking", &report.config), ("dense", &report.dense_config)] {
@@ -33,20 +34,10 @@ fn json(config: &RunConfig) -> String {
     serde_json::to_string_pretty(config).unwrap_or_else(|error| error.to_string())
 }
 
-/// A Markdown table; bars inside cells are escaped.
-fn table(text: &mut String, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
-    line(text, &format!("| {} |", header.join(" | ")));
-    line(text, &format!("|{}", "---|".repeat(header.len())));
-    for row in rows {
-        let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
-        line(text, &format!("| {} |", cells.join(" | ")));
-    }
-}
-
 fn head(text: &mut String, report: &RunReport) {
     let backend = match report.backend {
         Backend::Cpu => "CPU",
-        Backend::Webgpu => "WebGPU",
+        Backend::Webgpu => "GPU",
     };
     let neuron = match &report.config.model {
         ModelConfig::Ge2msT(config) => format!(
@@ -88,21 +79,13 @@ fn results(text: &mut String, report: &RunReport) {
     let mut rows = Vec::new();
     if let Some(evaluation) = &report.evaluation {
         let (spiking, dense) = (&evaluation.spiking, &evaluation.dense);
-        rows.push(vec![
-            "held-out images".into(),
-            spiking.images.to_string(),
-            dense.images.to_string(),
-        ]);
-        rows.push(vec![
-            "accuracy".into(),
-            percent(spiking.accuracy),
-            percent(dense.accuracy),
-        ]);
-        rows.push(vec![
-            "loss".into(),
-            format!("{:.4}", spiking.loss),
-            format!("{:.4}", dense.loss),
-        ]);
+        let mut row = |what: &str, show: &dyn Fn(&Evaluation) -> String| {
+            let dense = dense.as_ref().map_or_else(unknown, show);
+            rows.push(vec![what.into(), show(spiking), dense]);
+        };
+        row("images", &|evaluation| evaluation.images.to_string());
+        row("accuracy", &|evaluation| percent(evaluation.accuracy));
+        row("loss", &|evaluation| format!("{:.4}", evaluation.loss));
     }
     if let Some(measured) = &report.measured {
         rows.push(vec![
@@ -114,14 +97,16 @@ fn results(text: &mut String, report: &RunReport) {
     table(text, &["", "spiking", "dense"], rows);
 }
 
-fn energy(text: &mut String, comparison: &Comparison) {
-    line(text, "\n## Modelled energy per picture\n");
+fn energy(text: &mut String, subject: &str, comparison: &Comparison) {
+    line(text, &format!("\n## Modelled energy, {subject}\n"));
+    let pictures = match comparison.spiking.images {
+        1 => "One picture".to_owned(),
+        images => format!("Mean over {images} pictures"),
+    };
     line(
         text,
         &format!(
-            "Modelled for event-driven hardware, not measured. Mean over {} pictures, firing rate {}, {} spikes per \
-             synapse.\n",
-            comparison.spiking.images,
+            "Modelled for event-driven hardware, not measured. {pictures}, firing rate {}, {} spikes per synapse.\n",
             comparison.spiking.firing_rate.map_or_else(unknown, percent),
             comparison
                 .spiking
@@ -129,31 +114,22 @@ fn energy(text: &mut String, comparison: &Comparison) {
                 .map_or_else(unknown, |value| format!("{value:.3}")),
         ),
     );
-    for (letter, ruling) in ["a", "b", "c"].iter().zip(&comparison.rulings) {
-        self::ruling(text, letter, ruling);
+    for ruling in &comparison.rulings {
+        self::ruling(text, ruling);
     }
     line(text, "\n### Published lines\n");
     let rows = comparison.thresholds.iter().map(|threshold| {
-        let quantity = match threshold.quantity {
-            Quantity::SpikesPerSynapse => "spikes per synapse and inference",
-            Quantity::FiringRate => "firing rate",
-        };
         let drawn = if threshold.low < threshold.high {
             format!("{} to {}", threshold.low, threshold.high)
         } else {
             threshold.low.to_string()
         };
-        let side = match threshold.side {
-            Side::Below => "below: an advantage is possible",
-            Side::Within => "within: it depends on the hardware",
-            Side::Above => "above: no advantage",
-        };
         vec![
             threshold.citation.clone(),
-            quantity.into(),
+            threshold.quantity.words().into(),
             drawn,
             format!("{:.4}", threshold.value),
-            side.into(),
+            threshold.side.words().into(),
         ]
     });
     table(text, &["source", "quantity", "line", "here", "side"], rows);
@@ -171,15 +147,16 @@ fn energy(text: &mut String, comparison: &Comparison) {
     }
 }
 
-fn ruling(text: &mut String, letter: &str, ruling: &Ruling) {
-    line(text, &format!("### ({letter}) {}\n", ruling.title));
+fn ruling(text: &mut String, ruling: &Ruling) {
+    line(
+        text,
+        &format!("### ({}) {}\n", ruling.kind.letter(), ruling.title),
+    );
     line(text, &format!("{}\n", ruling.sentence));
-    let break_even = match ruling.break_even_rate {
-        None => "even a silent network needs more".to_owned(),
-        Some(rate) if rate >= 1.0 => "needs less at any rate".to_owned(),
-        Some(rate) => percent(rate),
-    };
-    line(text, &format!("Break-even firing rate: {break_even}.\n"));
+    line(
+        text,
+        &format!("Break-even firing rate: {}.\n", ruling.break_even_text()),
+    );
     let row = |name: &str, spiking: f64, dense: f64| {
         vec![name.to_owned(), energy_text(spiking), energy_text(dense)]
     };
@@ -205,55 +182,7 @@ fn ruling(text: &mut String, letter: &str, ruling: &Ruling) {
 
 fn counts(text: &mut String, name: &str, account: &Account) {
     line(text, &format!("\n### Counts per picture, {name}\n"));
-    let whole = |value: f64| format!("{value:.0}");
-    let row =
-        |name: &str, ops: &crate::energy::Ops, rate: Option<f64>, dead: u64, saturated: u64| {
-            vec![
-                name.to_owned(),
-                whole(ops.dense_macs),
-                whole(ops.macs),
-                whole(ops.acs),
-                whole(ops.rate_acs),
-                whole(ops.shifts),
-                whole(ops.updates),
-                whole(ops.weight_bytes),
-                whole(ops.activation_bytes),
-                rate.map_or_else(unknown, percent),
-                dead.to_string(),
-                saturated.to_string(),
-            ]
-        };
-    let layers = account.layers.iter().map(|layer| {
-        row(
-            &layer.name,
-            &layer.ops,
-            layer.firing_rate,
-            layer.dead,
-            layer.saturated,
-        )
-    });
-    let total = row(
-        "**total**",
-        &account.total,
-        account.firing_rate,
-        account.dead,
-        account.saturated,
-    );
-    let header = [
-        "layer",
-        "dense MAC",
-        "MAC",
-        "AC",
-        "rate × dense",
-        "shifts",
-        "updates",
-        "weight bytes",
-        "activation bytes",
-        "rate",
-        "dead",
-        "saturated",
-    ];
-    table(text, &header, layers.chain([total]));
+    table(text, &COUNT_COLUMNS, count_rows(account));
 }
 
 /// At most [`CURVE_ROWS`] points, evenly spread, the last one always.
@@ -287,12 +216,4 @@ fn curve(text: &mut String, points: &[CurvePoint]) {
             ]
         }),
     );
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.2} %", 100.0 * share)
-}
-
-fn unknown() -> String {
-    "–".to_owned()
 }

@@ -4,6 +4,7 @@ use super::session::Session;
 use crate::data::ImageSet;
 use crate::data::batch::eval_batch;
 use crate::model::trace::SpikeCounts;
+use crate::protocol::Evaluation;
 use burn::tensor::ExecutionError;
 
 /// Sums over evaluated images; grow it batch by batch with [`Tally::add`], so that a page can breathe in between.
@@ -55,6 +56,17 @@ impl Tally {
             .map(|(class, row)| row[class])
             .sum();
         f64::from(right) / self.images.max(1) as f64
+    }
+
+    /// As the page and the report take it, with spikes if it is a spiking network's.
+    pub fn evaluation(self, spiking: bool) -> Evaluation {
+        Evaluation {
+            images: self.images,
+            accuracy: self.accuracy(),
+            loss: self.mean_loss(),
+            activity: spiking.then(|| self.spikes.activity()),
+            confusion: self.confusion,
+        }
     }
 
     /// Mean cross-entropy.

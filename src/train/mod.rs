@@ -7,6 +7,7 @@ pub mod optim;
 pub mod params;
 pub mod schedule;
 pub mod session;
+pub mod what_if;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Member, Precision};
 pub use eval::Tally;

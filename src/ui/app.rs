@@ -5,7 +5,10 @@ use super::engines::Engines;
 use super::notices::{Action, Notices};
 use super::picture::Pictures;
 use super::state::State;
-use super::{camera, charts, controls, curves, files, picture, render, strip, url};
+use super::{
+    bill, camera, charts, controls, curves, files, picture, prices, render, strip, trail, url,
+    what_if,
+};
 use crate::config::DatasetKind;
 use crate::protocol::{Command, DatasetSource, Event, Level};
 use js_sys::ArrayBuffer;
@@ -65,6 +68,10 @@ pub fn start() {
     camera::connect(&page);
     charts::connect(&page);
     curves::connect(&page);
+    bill::connect(&page);
+    prices::connect(&page);
+    what_if::connect(&page);
+    trail::connect(&page);
     for sentence in clamped {
         page.notices.push(Level::Warning, &sentence, None);
     }

@@ -286,6 +286,9 @@ pub fn refresh(page: &Page) {
     set("step-once", usable && !running);
     set("reset", usable);
     set("evaluate", usable && !state.evaluating);
+    let built = state.networks.is_some();
+    set("save-report", built);
+    set("save-report-json", built);
     set("save-checkpoint", usable);
     set("open-checkpoint", usable);
     set(

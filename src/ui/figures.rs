@@ -24,15 +24,12 @@ pub fn figures(state: &State) -> Vec<Figure> {
     let run = &state.run;
     let evaluation = run.evaluation.as_ref();
     let answer = state.answer.as_ref();
-    // The literature's ruling; all three stand on the page, in one size.
-    let ruling = answer
-        .and_then(|answer| answer.bill.as_ref())
-        .map(|bill| bill.ruling(RulingKind::ComputeOnly));
     let top = answer.and_then(|answer| answer.spiking.top.first().copied());
     let dense_top = answer.and_then(|answer| answer.dense.top.first().copied());
     let class = |top: Option<(usize, f32)>| top.map(|(class, _)| state.class_name(class));
     let confidence = |top: Option<(usize, f32)>| top.map(|(_, share)| f64::from(share));
-    vec![
+    let mut all = energies(state);
+    all.extend(vec![
         number("step", Some(run.step as f64), grouped),
         number("loss", run.spiking.map(|(loss, _)| loss), figure),
         number("dense-loss", run.dense.map(|(loss, _)| loss), figure),
@@ -59,21 +56,6 @@ pub fn figures(state: &State) -> Vec<Figure> {
         number("images-per-second", run.images_per_second, figure),
         number("firing-rate", run.firing_rate, percent),
         number("learning-rate", run.lr, figure),
-        number(
-            "spiking-energy-pj",
-            ruling.map(|ruling| ruling.spiking_pj),
-            energy_text,
-        ),
-        number(
-            "dense-energy-pj",
-            ruling.map(|ruling| ruling.dense_pj),
-            energy_text,
-        ),
-        number(
-            "energy-ratio",
-            ruling.and_then(|ruling| ruling.ratio),
-            times,
-        ),
         number(
             "spiking-ms",
             answer.map(|answer| answer.spiking.ms),
@@ -102,7 +84,79 @@ pub fn figures(state: &State) -> Vec<Figure> {
             value: state.phase().name().to_owned(),
             text: phase(state.phase()).to_owned(),
         },
-    ]
+    ]);
+    all
+}
+
+/// Names of a ruling's figures: the spiking network's energy, its rival's, rival over spiking. By bill (the
+/// picture's, then the held-out images') and by ruling; the literature's habit bears no letter.
+pub const ENERGIES: [[[&str; 3]; 3]; 2] = [
+    [
+        ["spiking-energy-pj", "dense-energy-pj", "energy-ratio"],
+        ["spiking-energy-pj-b", "dense-energy-pj-b", "energy-ratio-b"],
+        ["spiking-energy-pj-c", "dense-energy-pj-c", "energy-ratio-c"],
+    ],
+    [
+        [
+            "eval-spiking-energy-pj",
+            "eval-dense-energy-pj",
+            "eval-energy-ratio",
+        ],
+        [
+            "eval-spiking-energy-pj-b",
+            "eval-dense-energy-pj-b",
+            "eval-energy-ratio-b",
+        ],
+        [
+            "eval-spiking-energy-pj-c",
+            "eval-dense-energy-pj-c",
+            "eval-energy-ratio-c",
+        ],
+    ],
+];
+
+/// All three rulings of both bills.
+fn energies(state: &State) -> Vec<Figure> {
+    let picture = state.answer.as_ref();
+    let bills = [
+        picture.and_then(|answer| answer.bill.as_ref()),
+        state.run.bill.as_ref(),
+    ];
+    let mut all = Vec::new();
+    for (names, bill) in ENERGIES.iter().zip(bills) {
+        for (names, kind) in names.iter().zip(RulingKind::ALL) {
+            let ruling = bill.map(|bill| bill.ruling(kind));
+            let [spiking, dense, ratio] = *names;
+            all.extend([
+                number(spiking, ruling.map(|ruling| ruling.spiking_pj), energy_text),
+                number(dense, ruling.map(|ruling| ruling.dense_pj), energy_text),
+                number(ratio, ruling.and_then(|ruling| ruling.ratio), times),
+            ]);
+        }
+    }
+    let tried = state.tried();
+    let names = [
+        "what-if-spiking-energy-pj",
+        "what-if-spiking-energy-pj-b",
+        "what-if-spiking-energy-pj-c",
+    ];
+    for (name, kind) in names.into_iter().zip(RulingKind::ALL) {
+        let pj = tried.map(|point| point.bill.ruling(kind).spiking_pj);
+        all.push(number(name, pj, energy_text));
+    }
+    let accuracy = |name, share: Option<f64>| number(name, share, percent);
+    all.push(accuracy(
+        "what-if-accuracy",
+        tried.map(|point| point.accuracy),
+    ));
+    all.push(accuracy(
+        "what-if-dense-accuracy",
+        tried.map(|point| point.dense_accuracy),
+    ));
+    let per_synapse = bills.map(|bill| bill.and_then(|bill| bill.spiking.spikes_per_synapse));
+    all.push(number("spikes-per-synapse", per_synapse[0], figure));
+    all.push(number("eval-spikes-per-synapse", per_synapse[1], figure));
+    all
 }
 
 /// A phase in words.
@@ -127,6 +181,7 @@ pub fn status(state: &State) -> String {
     }
     match state.phase() {
         _ if state.loading_dataset => "Loading images …".to_owned(),
+        _ if state.trying => "Running the changed networks on held-out images …".to_owned(),
         _ if state.evaluating => "Evaluating both networks on held-out images …".to_owned(),
         Phase::Loading => "Building the networks …".to_owned(),
         Phase::Ready => "Ready. Press Train, or choose a picture to look at.".to_owned(),

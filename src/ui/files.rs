@@ -2,10 +2,10 @@
 
 use super::app::Page;
 use super::dom::{by_id, document, message, on, on_click, set_attribute, window};
-use super::picture;
 use super::words::{FileKind, file_kind};
+use super::{picture, twin};
 use crate::protocol::{Command, DatasetSource, Level};
-use js_sys::{Array, ArrayBuffer};
+use js_sys::{Array, ArrayBuffer, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
@@ -29,7 +29,39 @@ pub fn connect(page: &Page) {
         own.engines.borrow_mut().download = true;
         own.send(Command::SaveCheckpoint);
     });
+    let own = page.clone();
+    on_click("save-report", move || report(&own, false));
+    let own = page.clone();
+    on_click("save-report-json", move || report(&own, true));
     drops(page);
+}
+
+/// The record of the run as a file: Markdown to read and print, JSON to compute with. Two buttons, because browsers
+/// ask before one click may save two files.
+fn report(page: &Page, json: bool) {
+    let state = page.state.borrow();
+    let Some(report) = state.report(&twin::truth(page, &state)) else {
+        return;
+    };
+    let text = if json {
+        match report.to_json() {
+            Ok(text) => text,
+            Err(error) => {
+                return page.say(
+                    Level::Warning,
+                    &format!("The report could not be written: {error}."),
+                );
+            }
+        }
+    } else {
+        report.to_markdown()
+    };
+    let ending = if json { "json" } else { "md" };
+    let name = format!(
+        "gemst-{}-step{}-report.{ending}",
+        report.config.preset, report.step
+    );
+    download(&name, &Uint8Array::from(text.as_bytes()).buffer());
 }
 
 fn chosen(page: &Page, id: &str, kind: FileKind) {

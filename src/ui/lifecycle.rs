@@ -54,6 +54,7 @@ fn said(page: &Page, event: Event, payload: JsValue) {
             page.take_in(&event, false);
             picture::again(page);
         }
+        Event::TriedOut { .. } => page.take_in(&event, false),
         Event::Classified { id, .. } => {
             if picture::answered(page, *id) {
                 page.take_in(&event, false);

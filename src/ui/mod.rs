@@ -5,12 +5,13 @@
 //! |---|---|
 //! | [`settings`], [`url`], [`state`], [`history`], [`figures`], [`choice`], [`words`], [`format`](mod@format) | plain data and decisions, tested natively |
 //! | `engine`, `engines`, `lifecycle`, `recovery`, `candidate`, `adapter` | the workers: start, use, replace, prove, move |
-//! | `controls`, `files`, `picture`, `strip`, `camera` | what the visitor does |
-//! | `render`, `charts`, `curves`, `twin`, `meter`, `notices` | what the visitor sees |
+//! | `controls`, `files`, `picture`, `strip`, `camera`, `prices`, `what_if` | what the visitor does |
+//! | `render`, `charts`, `curves`, `twin`, `meter`, `bill`, `lines`, `trail`, `notices` | what the visitor sees |
 //! | `app`, `dom` | the page as a whole; DOM helpers |
 
 mod adapter;
 mod app;
+mod bill;
 mod camera;
 mod candidate;
 mod charts;
@@ -25,16 +26,20 @@ mod files;
 pub mod format;
 pub mod history;
 mod lifecycle;
+mod lines;
 mod meter;
 mod notices;
 mod picture;
+mod prices;
 mod recovery;
 mod render;
 pub mod settings;
 pub mod state;
 mod strip;
+mod trail;
 mod twin;
 pub mod url;
+mod what_if;
 pub mod words;
 
 pub use app::start;

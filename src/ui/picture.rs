@@ -3,7 +3,7 @@
 use super::app::Page;
 use super::dom::{by_id, document, message, now, on_click, set_attribute};
 use super::words::Camera;
-use crate::protocol::{Command, Level};
+use crate::protocol::{Command, Level, Shown};
 use js_sys::Uint8ClampedArray;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -51,6 +51,22 @@ impl Pictures {
     pub fn busy(&self) -> bool {
         self.pending
             .is_some_and(|(_, since)| now() - since < PATIENCE_MS)
+    }
+
+    /// The picture shown, as a worker takes it, with its pixels where the worker does not have them.
+    pub fn shown(&self) -> Option<(Shown, Option<Uint8ClampedArray>)> {
+        let pixels = match &self.source {
+            Source::None => return None,
+            Source::HeldOut(index) => return Some((Shown::HeldOut { index: *index }, None)),
+            Source::File(pixels) | Source::Still(pixels) => pixels,
+            Source::Camera => &self.frame,
+        };
+        let shown = Shown::Pixels {
+            width: SIDE,
+            height: SIDE,
+        };
+        let pixels = Some(pixels).filter(|pixels| !pixels.is_empty())?;
+        Some((shown, Some(Uint8ClampedArray::from(pixels.as_slice()))))
     }
 
     fn question(&mut self) -> u64 {

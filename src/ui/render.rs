@@ -6,7 +6,7 @@ use super::engine::build_id;
 use super::figures::{figures, status};
 use super::format::{bytes, duration, grouped};
 use super::state::{Progress, State};
-use super::{charts, controls, meter, strip, twin};
+use super::{bill, charts, controls, meter, strip, trail, twin, what_if};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlProgressElement};
 
@@ -16,6 +16,7 @@ const BYTES_FROM: u64 = 1_000_000;
 /// What is drawn once.
 pub fn once() {
     twin::once();
+    bill::once();
     set_text(&by_id::<Element>("build"), build_id());
 }
 
@@ -57,6 +58,9 @@ pub fn all(page: &Page) {
     twin::draw(page);
     strip::mark(page);
     meter::draw(page);
+    bill::draw(page);
+    what_if::draw(page);
+    trail::draw(page);
     charts::draw(page);
 }
 

@@ -1,11 +1,18 @@
 //! What the page knows. Plain data: every worker event and every action of the visitor changes it
 //! here, and the drawing code only reads it.
 
+mod bills;
+mod report;
+mod trail;
+
+pub use bills::Pricing;
+pub use trail::Point;
+
 use super::history::{Column, History, Row};
 use super::settings::Settings;
 use super::words::Camera;
 use crate::config::RunConfig;
-use crate::energy::{Activity, Assumptions, Census, Comparison, compare};
+use crate::energy::{Activity, Census, Comparison};
 use crate::protocol::{
     Backend, Classification, Command, DatasetInfo, Evaluation, Event, Level, StepReport,
 };
@@ -98,6 +105,8 @@ pub struct Run {
     pub firing_rate: Option<f64>,
     /// Last evaluation: its step, spiking, dense.
     pub evaluation: Option<(u64, Evaluation, Evaluation)>,
+    /// What its mean picture cost, counted and judged.
+    pub bill: Option<Comparison>,
 }
 
 /// Both networks' answers to the picture shown.
@@ -133,6 +142,8 @@ pub struct Progress {
 pub struct State {
     /// What the visitor set.
     pub settings: Settings,
+    /// Prices and assumptions behind every bill.
+    pub pricing: Pricing,
     /// The engine.
     pub engine: EngineStatus,
     /// The networks, once built.
@@ -145,6 +156,10 @@ pub struct State {
     pub loading_dataset: bool,
     /// An evaluation is under way.
     pub evaluating: bool,
+    /// A changed copy of the networks is being run.
+    pub trying: bool,
+    /// What networks reached and what they cost.
+    pub trail: Vec<Point>,
     /// Figures.
     pub run: Run,
     /// Curves.
@@ -182,7 +197,11 @@ impl State {
 
     /// Whether nothing is under way that a measurement would disturb.
     pub fn idle(&self) -> bool {
-        self.usable() && !self.run.running && !self.loading_dataset && !self.evaluating
+        self.usable()
+            && !self.run.running
+            && !self.loading_dataset
+            && !self.evaluating
+            && !self.trying
     }
 
     /// Name of a class, or its number while no data set is in use.
@@ -229,6 +248,14 @@ impl State {
                 });
             }
             Event::Dataset(info) => {
+                // Accuracy on other images is another scale.
+                if self
+                    .dataset
+                    .as_ref()
+                    .is_some_and(|old| old.kind != info.kind)
+                {
+                    self.trail.clear();
+                }
                 self.dataset = Some(info.clone());
                 self.loading_dataset = false;
                 self.progress = None;
@@ -251,6 +278,13 @@ impl State {
                         .with(Column::DenseHeldOut, Some(dense.accuracy)),
                 );
                 self.run.evaluation = Some((*step, spiking.clone(), dense.clone()));
+                self.price_evaluation();
+                self.evaluated(*step, spiking, dense);
+            }
+            Event::TriedOut { .. } => {
+                self.trying = false;
+                self.progress = None;
+                self.tried_out(event);
             }
             Event::Classified {
                 label,
@@ -279,6 +313,7 @@ impl State {
                 // Whatever was asked for last did not happen; nothing waits for it any longer.
                 self.loading_dataset = false;
                 self.evaluating = false;
+                self.trying = false;
                 self.building = false;
                 self.progress = None;
             }
@@ -289,12 +324,6 @@ impl State {
             | Event::Notice { .. }
             | Event::Fatal { .. } => {}
         }
-    }
-
-    fn bill(&self, activity: &Activity) -> Option<Comparison> {
-        let networks = self.networks.as_ref()?;
-        let (spiking, dense) = (&networks.spiking_census, &networks.dense_census);
-        Some(compare(spiking, activity, dense, &Assumptions::default()))
     }
 
     fn ready(&mut self, event: &Event, continued: bool) {
@@ -311,6 +340,7 @@ impl State {
             return;
         };
         self.building = false;
+        self.trying = false;
         self.networks = Some(Networks {
             spiking: spiking.clone(),
             dense: dense.clone(),

@@ -109,7 +109,8 @@ fn agreement(state: &State) -> String {
     }
 }
 
-fn truth(page: &Page, state: &State) -> String {
+/// Which picture is shown.
+pub fn truth(page: &Page, state: &State) -> String {
     let source = &page.pictures.borrow().source;
     match (
         source,

@@ -5,7 +5,8 @@ use super::device::self_test;
 use super::host::{Host, Incoming, Progress, now_ms};
 use super::look::{interleave, look};
 use super::speed::Speed;
-use crate::config::{ModelConfig, RunConfig};
+use super::try_out::Trial;
+use crate::config::{ModelConfig, RunConfig, WhatIf};
 use crate::data::{
     Dataset, Sampler,
     batch::{eval_batch, train_batch},
@@ -13,7 +14,7 @@ use crate::data::{
 };
 use crate::energy::census;
 use crate::protocol::{
-    Backend, Command, DatasetInfo, Evaluation, Event, Level, StepFigures, StepReport,
+    Backend, Command, DatasetInfo, Event, Level, Shown, StepFigures, StepReport,
 };
 use crate::train::{Checkpoint, Precision, Session, StepStats, Tally};
 use burn::tensor::Device;
@@ -143,6 +144,29 @@ impl Engine {
                 if let Some(set) = held_out.filter(|set| index < set.len()) {
                     let (label, image) = (usize::from(set.label(index)), set.image(index).to_vec());
                     self.classify(id, Some(label), &image).await;
+                }
+            }
+            Command::TryOut {
+                what_if,
+                images,
+                picture,
+            } => {
+                let pixels = Uint8Array::new(&payload).to_vec();
+                let planar = match picture {
+                    None => Ok(None),
+                    Some(Shown::HeldOut { index }) => {
+                        let set = self.data.as_ref().map(|data| &data.held_out);
+                        let set = set.filter(|set| index < set.len());
+                        Ok(set.map(|set| set.image(index).to_vec()))
+                    }
+                    Some(Shown::Pixels { width, height }) => {
+                        frame::rgba_to_image(&pixels, width as usize, height as usize)
+                            .map(|image| Some(image.to_vec()))
+                    }
+                };
+                match planar {
+                    Ok(planar) => self.try_out(what_if, images, planar).await,
+                    Err(error) => self.host.warn(error.to_string()),
                 }
             }
             Command::Samples { from, count } => self.samples(from, count),
@@ -431,9 +455,28 @@ impl Engine {
         let [spiking, dense] = tallies;
         self.host.send(&Event::Evaluated {
             step: twins.spiking.steps_made(),
-            spiking: evaluation(spiking, true),
-            dense: evaluation(dense, false),
+            spiking: spiking.evaluation(true),
+            dense: dense.evaluation(false),
         });
+    }
+
+    async fn try_out(&self, what_if: WhatIf, images: usize, picture: Option<Vec<u8>>) {
+        if !self.fits() {
+            return;
+        }
+        let (Some(twins), Some(data)) = (&self.twins, &self.data) else {
+            return;
+        };
+        let trial = Trial {
+            host: &self.host,
+            device: &self.device,
+            data,
+            what_if,
+            images,
+            picture,
+        };
+        let event = trial.run(&twins.spiking, &twins.dense).await;
+        self.host.send(&event);
     }
 
     async fn classify(&self, id: u64, label: Option<usize>, planar: &[u8]) {
@@ -583,16 +626,6 @@ async fn figures(stats: &StepStats) -> Result<StepFigures, String> {
         loss: numbers.loss,
         accuracy: numbers.accuracy,
     })
-}
-
-fn evaluation(tally: Tally, spiking: bool) -> Evaluation {
-    Evaluation {
-        images: tally.images,
-        accuracy: tally.accuracy(),
-        loss: tally.mean_loss(),
-        activity: spiking.then(|| tally.spikes.activity()),
-        confusion: tally.confusion,
-    }
 }
 
 fn classes(config: &RunConfig) -> usize {

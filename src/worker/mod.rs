@@ -9,6 +9,7 @@ mod host;
 mod look;
 mod speed;
 pub mod storage;
+mod try_out;
 
 pub use device::open_device;
 

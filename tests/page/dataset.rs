@@ -3,7 +3,7 @@
 use crate::picture;
 use crate::site::{LATER, SMALL_RUN, SOON, Site, evaluate, file, ready, train_to};
 use anyhow::{Context, Result, ensure};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 #[test]
@@ -123,8 +123,8 @@ fn fine_tuning_on_2000_images_visibly_learns() -> Result<()> {
     Ok(())
 }
 
-/// `FOLDER/shards/cifar10/`, made by the native program.
-fn make_shards(folder: &Path) -> Result<()> {
+/// `FOLDER/shards/cifar10/`, made by the native program; the folder of the binaries it is made from.
+pub fn make_shards(folder: &Path) -> Result<PathBuf> {
     let program = std::env::var_os("GEMST_TRAIN")
         .context("GEMST_TRAIN is not set; `cargo xtask test page` sets it")?;
     let binaries = picture::cifar10_binaries(folder)?;
@@ -135,5 +135,5 @@ fn make_shards(folder: &Path) -> Result<()> {
         .arg(folder.join("shards"))
         .status()?;
     ensure!(status.success(), "`train shards` failed");
-    Ok(())
+    Ok(binaries)
 }

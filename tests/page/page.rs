@@ -3,7 +3,7 @@
 //!
 //! - `GEMST_CIFAR`: folder of the official CIFAR binaries; without it the tests make images of ten
 //!   colours in the official layout;
-//! - `GEMST_TRAIN`: the native program, which makes the shards.
+//! - `GEMST_TRAIN`: the native program, which makes the shards and accounts for energy.
 //!
 //! Every test has a browser with an empty profile. The site is served from a sub-path, as on GitHub Pages.
 //! No test asserts a time; the waits are long because continuous integration has two busy cores.
@@ -11,6 +11,7 @@
 mod camera;
 mod checkpoint;
 mod dataset;
+mod energy;
 mod gpu;
 mod looks;
 mod picture;

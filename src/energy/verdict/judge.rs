@@ -33,16 +33,11 @@ impl Case<'_> {
         } = self;
         let priced = price(kind, &self.counted, &self.twin, with);
         let (spiking_pj, dense_pj) = (priced.spiking_pj(), priced.dense_pj());
-        let (title, rival) = match kind {
-            RulingKind::ComputeOnly => ("Compute only", "the dense twin".to_owned()),
-            RulingKind::WithMovement => (
-                "With memory, addressing and state",
-                "the dense twin".to_owned(),
-            ),
-            RulingKind::BitMatched => (
-                "Against a quantised network of the same bits",
-                format!("the same network with {}-bit activations", self.bits),
-            ),
+        let rival = match kind {
+            RulingKind::ComputeOnly | RulingKind::WithMovement => "the dense twin".to_owned(),
+            RulingKind::BitMatched => {
+                format!("the same network with {}-bit activations", self.bits)
+            }
         };
         let mut alternatives = alternatives(kind, spiking, activity, dense, with);
         // A choice without a consequence here is no alternative.
@@ -65,7 +60,7 @@ impl Case<'_> {
         });
         Ruling {
             kind,
-            title: title.into(),
+            title: kind.title().into(),
             sentence: sentence(&rival, spiking_pj, dense_pj, &alternatives),
             rival,
             breakdown_pj: priced.items,

@@ -244,3 +244,113 @@ fn an_evaluation_takes_what_the_run_says_and_never_more_than_there_is() {
     }
     assert_eq!(state.images_to_evaluate(), 1000);
 }
+
+#[test]
+fn prices_are_applied_to_the_counts_that_are_here() {
+    let mut state = started();
+    let answer = classified(&state);
+    state.apply(&answer, false);
+    let census = state.networks.as_ref().unwrap().spiking_census.clone();
+    let evaluation = |activity| Evaluation {
+        images: 10,
+        accuracy: 0.5,
+        loss: 1.0,
+        confusion: vec![],
+        activity,
+    };
+    state.apply(
+        &Event::Evaluated {
+            step: 0,
+            spiking: evaluation(Some(Activity::uniform(&census, 0.2))),
+            dense: evaluation(None),
+        },
+        false,
+    );
+    let number = |state: &State, name| value(state, name).parse::<f64>().expect(name);
+    let names = [
+        "spiking-energy-pj",
+        "dense-energy-pj",
+        "eval-spiking-energy-pj",
+    ];
+    let before = names.map(|name| number(&state, name));
+    let other = ["spiking-energy-pj-b", "spiking-energy-pj-c"].map(|name| number(&state, name));
+    assert!(before[2] > before[0], "twice the rate");
+    // A row ten times as dear: exactly the first ruling follows.
+    let row = crate::energy::PriceRow {
+        name: "mine".to_owned(),
+        mac_pj: 46.0,
+        ac_pj: 9.0,
+        shift_pj: 0.3,
+        citation: "a chip of ours".to_owned(),
+    };
+    state.reprice(|pricing| {
+        pricing.table.add(row.clone()).expect("a good row");
+        pricing.with.compute = row;
+    });
+    for (name, before) in names.iter().zip(before) {
+        let ratio = number(&state, name) / before;
+        assert!((ratio - 10.0).abs() < 1e-9, "{name}: {ratio}");
+    }
+    assert_eq!(
+        ["spiking-energy-pj-b", "spiking-energy-pj-c"].map(|name| number(&state, name)),
+        other
+    );
+    let bill = state.run.bill.as_ref().expect("a bill");
+    assert!(
+        bill.assumptions
+            .iter()
+            .any(|line| line.contains("a chip of ours"))
+    );
+    // Fresh networks: what the old ones cost on held-out images is no longer said.
+    state.apply(&ready(&state, 0), false);
+    assert_eq!(value(&state, "eval-spiking-energy-pj"), "");
+}
+
+#[test]
+fn the_report_holds_both_bills_and_survives_json() {
+    let mut state = started();
+    assert!(State::default().report("").is_none(), "no networks yet");
+    state.apply(&step(7, 1.25), false);
+    let answer = classified(&state);
+    state.apply(&answer, false);
+    let census = state.networks.as_ref().unwrap().spiking_census.clone();
+    let evaluation = |accuracy, activity| Evaluation {
+        images: 10,
+        accuracy,
+        loss: 1.0,
+        confusion: vec![vec![1; 10]; 10],
+        activity,
+    };
+    state.apply(
+        &Event::Evaluated {
+            step: 7,
+            spiking: evaluation(0.5, Some(Activity::uniform(&census, 0.2))),
+            dense: evaluation(0.75, None),
+        },
+        false,
+    );
+    let report = state.report("Held-out image 3: cat.").expect("a report");
+    let subjects: Vec<&str> = report
+        .energy
+        .iter()
+        .map(|energy| energy.subject.as_str())
+        .collect();
+    assert_eq!(
+        subjects,
+        [
+            "10 held-out images at step 7",
+            "the picture shown (Held-out image 3: cat)"
+        ]
+    );
+    assert_eq!(
+        report.curve.last().map(|point| point.loss),
+        Some(Some(1.25))
+    );
+    let json = report.to_json().expect("JSON");
+    let back = crate::report::RunReport::from_json(&json).expect("a report");
+    assert_eq!(back.energy[0].comparison.rulings.len(), 3);
+    let markdown = report.to_markdown();
+    for text in subjects {
+        assert!(markdown.contains(text), "{text}");
+    }
+}

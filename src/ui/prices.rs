@@ -1,0 +1,139 @@
+//! Prices and assumptions: chosen here, applied to counts that are already here. No worker is asked.
+
+use super::app::Page;
+use super::dom::{append, by_id, clear, document, make, on, on_click, set_attribute};
+use super::state::Pricing;
+use crate::energy::{
+    Assumptions, FirstConv, MembraneAccess, Movement, PriceRow, WeightReads, ZeroSkipping,
+};
+use crate::protocol::Level;
+use web_sys::{Element, Event, HtmlInputElement, HtmlSelectElement};
+
+/// A choice in a select: the field's id and what its value changes.
+type Choice = (&'static str, fn(&mut Assumptions, &str));
+
+const CHOICES: [Choice; 7] = [
+    ("first-conv", |with, value| {
+        with.first_conv = match value {
+            "every-step" => FirstConv::EveryStep,
+            _ => FirstConv::Once,
+        }
+    }),
+    ("dense-weights", |with, value| {
+        with.dense_weights = match value {
+            "once-per-picture" => WeightReads::OncePerPicture,
+            _ => WeightReads::PerOperation,
+        }
+    }),
+    ("membrane", |with, value| {
+        with.membrane = match value {
+            "per-event" => MembraneAccess::PerEvent,
+            _ => MembraneAccess::PerStep,
+        }
+    }),
+    ("movement", |with, value| {
+        with.movement = match value {
+            "multicast" => Movement::Multicast,
+            _ => Movement::PerOperation,
+        }
+    }),
+    ("zero-skipping", |with, value| {
+        with.zero_skipping = match value {
+            "on" => ZeroSkipping::On,
+            _ => ZeroSkipping::Off,
+        }
+    }),
+    ("weights-from", |with, value| {
+        with.weights_from_dram = value == "dram";
+    }),
+    ("weight-bits", |with, value| {
+        // The options are numbers.
+        with.weight_bits = value.parse().unwrap_or(with.weight_bits);
+    }),
+];
+
+/// Listen to every choice and to the form for prices of the visitor's own.
+pub fn connect(page: &Page) {
+    for (id, apply) in CHOICES {
+        select(page, id, move |pricing, value| {
+            apply(&mut pricing.with, value)
+        });
+    }
+    select(page, "price-row", |pricing, value| {
+        if let Some(row) = pricing.table.find(value) {
+            pricing.with.compute = row.clone();
+        }
+    });
+    let own = page.clone();
+    on_click("add-prices", move || add(&own));
+    // A form would reload the page on Enter.
+    if let Ok(Some(form)) = document().query_selector("form#choices") {
+        on(&form, "submit", |event: Event| event.prevent_default());
+    }
+    rows(page);
+}
+
+fn select(page: &Page, id: &str, change: impl Fn(&mut Pricing, &str) + 'static) {
+    let field: HtmlSelectElement = by_id(id);
+    let page = page.clone();
+    let own = field.clone();
+    on(&field, "change", move |_: Event| {
+        let value = own.value();
+        page.state
+            .borrow_mut()
+            .reprice(|pricing| change(pricing, &value));
+        page.draw();
+    });
+}
+
+/// A row of the visitor's, chosen at once.
+fn add(page: &Page) {
+    let text = |id: &str| by_id::<HtmlInputElement>(id).value().trim().to_owned();
+    // What is no number is refused by the table, in words.
+    let number = |id: &str| text(id).parse().unwrap_or(f64::NAN);
+    let row = PriceRow {
+        name: text("price-name"),
+        mac_pj: number("price-mac"),
+        ac_pj: number("price-ac"),
+        shift_pj: number("price-shift"),
+        citation: text("price-source"),
+    };
+    let mut added = Ok(());
+    page.state.borrow_mut().reprice(|pricing| {
+        added = pricing.table.add(row.clone());
+        if added.is_ok() {
+            pricing.with.compute = row;
+        }
+    });
+    match added {
+        Ok(()) => rows(page),
+        Err(error) => page.say(
+            Level::Warning,
+            &format!("The prices were not added: {error}."),
+        ),
+    }
+    page.draw();
+}
+
+/// The select and the table of price rows, with their sources.
+fn rows(page: &Page) {
+    let state = page.state.borrow();
+    let (choices, table): (Element, Element) = (by_id("price-row"), by_id("price-rows"));
+    clear(&choices);
+    clear(&table);
+    for row in &state.pricing.table.rows {
+        let option = make("option", "", &row.name);
+        set_attribute(&option, "value", &row.name);
+        append(&choices, &[&option]);
+        let line = make("tr", "", "");
+        let head = make("th", "", &row.name);
+        set_attribute(&head, "scope", "row");
+        append(&line, &[&head]);
+        for pj in [row.mac_pj, row.ac_pj, row.shift_pj] {
+            append(&line, &[&make("td", "", &pj.to_string())]);
+        }
+        append(&line, &[&make("td", "source", &row.citation)]);
+        append(&table, &[&line]);
+    }
+    by_id::<HtmlSelectElement>("price-row").set_value(&state.pricing.with.compute.name);
+}
