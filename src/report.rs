@@ -42,6 +42,8 @@ pub struct RunReport {
     pub evaluation: Option<Evaluations>,
     /// Modelled energy: of one picture, of held-out images, or of both.
     pub energy: Vec<EnergyOf>,
+    /// Networks that were run on held-out images so far, changed copies included.
+    pub trail: Vec<TrailPoint>,
     /// Milliseconds measured on this device for one picture.
     pub measured: Option<Measured>,
 }
@@ -98,6 +100,21 @@ pub struct EnergyOf {
     pub subject: String,
     /// Counts, all three rulings, thresholds and assumptions.
     pub comparison: Comparison,
+}
+
+/// One network on held-out images: what it reached and what its mean picture costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrailPoint {
+    /// Which network, in words.
+    pub label: String,
+    /// Images run.
+    pub images: usize,
+    /// Accuracy of the spiking network.
+    pub accuracy: f64,
+    /// Accuracy of the dense twin.
+    pub dense_accuracy: f64,
+    /// The spiking network and its rival under the three rulings, in picojoules.
+    pub energy_pj: [[f64; 2]; 3],
 }
 
 /// Measured time, never to be mixed with modelled energy.

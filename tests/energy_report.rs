@@ -46,6 +46,13 @@ fn report() -> RunReport {
             subject: "100 held-out images".into(),
             comparison: compare(&spiking, &activity, &dense, &Assumptions::default()),
         }],
+        trail: vec![TrailPoint {
+            label: "tiny-exp, step 812: 4-bit weights".into(),
+            images: 100,
+            accuracy: 0.575,
+            dense_accuracy: 0.6875,
+            energy_pj: [[1.5e6, 3e6], [2e6, 4e6], [2.5e6, 5e6]],
+        }],
         measured: Some(Measured {
             spiking_ms: 12.5,
             dense_ms: 3.25,
@@ -137,6 +144,7 @@ fn markdown_lists_every_assumption_ruling_and_citation() {
         "steps: 812",
         "\"tiny-exp\"",
         "| 100 | 1.3000 |",
+        "| tiny-exp, step 812: 4-bit weights | 100 | 57.50 % | 68.75 % | 1.50 µJ, 3.00 µJ |",
         env!("CARGO_PKG_VERSION"),
     ] {
         assert!(text.contains(part), "{part}");
@@ -148,6 +156,7 @@ fn markdown_of_a_run_that_has_only_begun() {
     let report = RunReport {
         evaluation: None,
         energy: Vec::new(),
+        trail: Vec::new(),
         measured: None,
         curve: Vec::new(),
         ..report()

@@ -206,6 +206,7 @@ impl Energy {
                 subject,
                 comparison,
             }],
+            trail: Vec::new(),
             measured: None,
         })
     }

@@ -1,7 +1,7 @@
 //! A [`RunReport`] for a reader.
 
 use super::counts::{COUNT_COLUMNS, count_rows};
-use super::{CurvePoint, RunReport, percent, table, unknown};
+use super::{CurvePoint, RunReport, TrailPoint, percent, table, unknown};
 use crate::config::{ModelConfig, RunConfig};
 use crate::energy::{Account, Comparison, Ruling, energy_text};
 use crate::protocol::{Backend, Evaluation};
@@ -17,6 +17,7 @@ pub(super) fn report(report: &RunReport) -> String {
     for account in &report.energy {
         energy(&mut text, &account.subject, &account.comparison);
     }
+    trail(&mut text, &report.trail);
     curve(&mut text, &report.curve);
     for (title, config) in [("spiking", &report.config), ("dense", &report.dense_config)] {
         line(&mut text, &format!("\n## Configuration, {title}\n"));
@@ -183,6 +184,39 @@ fn ruling(text: &mut String, ruling: &Ruling) {
 fn counts(text: &mut String, name: &str, account: &Account) {
     line(text, &format!("\n### Counts per picture, {name}\n"));
     table(text, &COUNT_COLUMNS, count_rows(account));
+}
+
+fn trail(text: &mut String, points: &[TrailPoint]) {
+    if points.is_empty() {
+        return;
+    }
+    line(
+        text,
+        "\n## Energy and accuracy, every network that was run\n",
+    );
+    let header = [
+        "network",
+        "images",
+        "accuracy",
+        "dense accuracy",
+        "(a) spiking, dense",
+        "(b) spiking, dense",
+        "(c) spiking, quantised",
+    ];
+    let rows =
+        points.iter().map(|point| {
+            let mut cells = vec![
+                point.label.clone(),
+                point.images.to_string(),
+                percent(point.accuracy),
+                percent(point.dense_accuracy),
+            ];
+            cells.extend(point.energy_pj.map(|[spiking, rival]| {
+                format!("{}, {}", energy_text(spiking), energy_text(rival))
+            }));
+            cells
+        });
+    table(text, &header, rows);
 }
 
 /// At most [`CURVE_ROWS`] points, evenly spread, the last one always.

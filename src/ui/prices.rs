@@ -115,7 +115,7 @@ fn add(page: &Page) {
     page.draw();
 }
 
-/// The select and the table of price rows, with their sources.
+/// The select and the table of price rows, with their sources; below them what the other rulings are priced with.
 fn rows(page: &Page) {
     let state = page.state.borrow();
     let (choices, table): (Element, Element) = (by_id("price-row"), by_id("price-rows"));
@@ -125,15 +125,32 @@ fn rows(page: &Page) {
         let option = make("option", "", &row.name);
         set_attribute(&option, "value", &row.name);
         append(&choices, &[&option]);
-        let line = make("tr", "", "");
-        let head = make("th", "", &row.name);
-        set_attribute(&head, "scope", "row");
-        append(&line, &[&head]);
-        for pj in [row.mac_pj, row.ac_pj, row.shift_pj] {
-            append(&line, &[&make("td", "", &pj.to_string())]);
-        }
-        append(&line, &[&make("td", "source", &row.citation)]);
-        append(&table, &[&line]);
+        let pj = [row.mac_pj, row.ac_pj, row.shift_pj].map(|pj| pj.to_string());
+        line(&table, &format!("a. {}", row.name), &pj, &row.citation);
     }
+    let Assumptions {
+        memory, quantised, ..
+    } = &state.pricing.with;
+    let pj = [memory.mac_pj(), memory.add_pj, memory.shift_pj].map(|pj| pj.to_string());
+    line(&table, "b. memory curve", &pj, &memory.citation);
+    let accumulate = quantised.accumulate_pj.to_string();
+    let pj = [
+        format!("{accumulate} a bit"),
+        accumulate.clone(),
+        accumulate.clone(),
+    ];
+    line(&table, "c. 22 nm", &pj, &quantised.citation);
     by_id::<HtmlSelectElement>("price-row").set_value(&state.pricing.with.compute.name);
+}
+
+fn line(table: &Element, name: &str, pj: &[String; 3], citation: &str) {
+    let line = make("tr", "", "");
+    let head = make("th", "", name);
+    set_attribute(&head, "scope", "row");
+    append(&line, &[&head]);
+    for pj in pj {
+        append(&line, &[&make("td", "", pj)]);
+    }
+    append(&line, &[&make("td", "source", citation)]);
+    append(table, &[&line]);
 }

@@ -1,6 +1,6 @@
 //! The run on this page as the record that the command line writes too.
 
-use super::State;
+use super::{Point, State};
 use crate::protocol::Backend;
 use crate::report::{Build, CurvePoint, EnergyOf, Evaluations, Measured, REPORT_FORMAT, RunReport};
 use crate::ui::history::Column;
@@ -50,6 +50,7 @@ impl State {
                 dense: Some(dense),
             }),
             energy,
+            trail: self.trail.iter().map(Point::record).collect(),
             measured: self.answer.as_ref().map(|answer| Measured {
                 spiking_ms: answer.spiking.ms,
                 dense_ms: answer.dense.ms,

@@ -346,6 +346,14 @@ fn the_report_holds_both_bills_and_survives_json() {
         report.curve.last().map(|point| point.loss),
         Some(Some(1.25))
     );
+    let [point] = &report.trail[..] else {
+        panic!("the evaluation is a point: {:?}", report.trail)
+    };
+    assert_eq!((point.accuracy, point.dense_accuracy), (0.5, 0.75));
+    assert_eq!(
+        point.energy_pj[0][0].to_string(),
+        value(&state, "eval-spiking-energy-pj")
+    );
     let json = report.to_json().expect("JSON");
     let back = crate::report::RunReport::from_json(&json).expect("a report");
     assert_eq!(back.energy[0].comparison.rulings.len(), 3);

@@ -3,8 +3,9 @@
 
 use super::State;
 use crate::config::WhatIf;
-use crate::energy::{Activity, Assumptions, Census, Comparison, compare};
+use crate::energy::{Activity, Assumptions, Census, Comparison, RulingKind, compare};
 use crate::protocol::{Classification, Evaluation, Event};
+use crate::report::TrailPoint;
 
 /// Points kept; the oldest go first.
 const CAPACITY: usize = 24;
@@ -46,6 +47,22 @@ impl Counts {
         with.weight_bits = with.weight_bits.min(self.weight_bits);
         with.quantised_weight_bits = with.quantised_weight_bits.min(self.weight_bits);
         compare(&self.spiking, activity, &self.dense, &with)
+    }
+}
+
+impl Point {
+    /// As the report keeps it.
+    pub(super) fn record(&self) -> TrailPoint {
+        TrailPoint {
+            label: self.label.clone(),
+            images: self.images,
+            accuracy: self.accuracy,
+            dense_accuracy: self.dense_accuracy,
+            energy_pj: RulingKind::ALL.map(|kind| {
+                let ruling = self.bill.ruling(kind);
+                [ruling.spiking_pj, ruling.dense_pj]
+            }),
+        }
     }
 }
 
