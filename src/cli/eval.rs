@@ -2,7 +2,7 @@
 
 use super::source::{Source, read_member};
 use super::{DeviceName, Failure, Part};
-use crate::config::{DatasetKind, dense_twin, preset};
+use crate::config::{DatasetKind, ModelConfig, NeuronConfig, dense_twin, preset};
 use crate::data::{ImageSet, batch::eval_batch, synthetic};
 use crate::energy::{Assumptions, Comparison, census, compare, dense_pj};
 use crate::train::{Session, Tally};
@@ -102,12 +102,13 @@ impl Bench {
         for name in &self.preset {
             let spiking = self.time(name, &device)?;
             let dense = self.time(dense_twin(name), &device)?;
+            let neuron = neuron(name);
             let (step, image) = (spiking.0 / dense.0, spiking.1 / dense.1);
             if self.json {
                 println!(
                     "{}",
                     json!({
-                        "preset": name, "batch": self.batch,
+                        "preset": name, "neuron": neuron, "batch": self.batch,
                         "step_ms": spiking.0, "image_ms": spiking.1,
                         "dense_step_ms": dense.0, "dense_image_ms": dense.1,
                         "step_ratio": step, "image_ratio": image,
@@ -115,8 +116,8 @@ impl Bench {
                 );
             } else {
                 println!(
-                    "{name:10} step {:8.2} ms, dense {:8.2} ms, ratio {step:.2}; image {:7.3} ms, dense {:7.3} ms, ratio {image:.2}",
-                    spiking.0, dense.0, spiking.1, dense.1
+                    "{name:10} {:18} step {:8.2} ms, dense {:8.2} ms, ratio {step:.2}; image {:7.3} ms, dense {:7.3} ms, ratio {image:.2}",
+                    neuron, spiking.0, dense.0, spiking.1, dense.1
                 );
             }
         }
@@ -158,7 +159,19 @@ impl Bench {
     }
 }
 
-fn load(source: &Source, part: Part, limit: Option<usize>) -> Result<ImageSet, Failure> {
+/// Neuron and steps of a spiking preset, for the print-out.
+fn neuron(name: &str) -> String {
+    match preset(name, DatasetKind::Synthetic).map(|run| run.model) {
+        Some(ModelConfig::Ge2msT(model)) => match model.neuron {
+            NeuronConfig::Lif { .. } => format!("LIF T={}", model.time_steps),
+            NeuronConfig::If { .. } => format!("IF T={}", model.time_steps),
+            NeuronConfig::ExpGIf { steps, groups, .. } => format!("ExpG-IF K={steps} G={groups}"),
+        },
+        _ => "dense".into(),
+    }
+}
+
+pub(super) fn load(source: &Source, part: Part, limit: Option<usize>) -> Result<ImageSet, Failure> {
     let (set, _) = source.load(part.split())?;
     Ok(match limit {
         Some(limit) => set.take(limit),

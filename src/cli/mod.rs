@@ -1,6 +1,7 @@
 //! `train`: the native command line. Everything it does is the library's; this is arguments, files and
 //! print-outs.
 
+mod convert;
 mod energy;
 mod eval;
 mod pretrain;
@@ -30,6 +31,8 @@ enum Command {
     Eval(eval::Eval),
     /// Modelled energy of a checkpoint against its dense twin, itemised, under three rulings.
     Energy(energy::Energy),
+    /// A checkpoint's network spike by spike against its training form: logits, top classes, where they part.
+    Convert(convert::Convert),
     /// Milliseconds of a training step and of one image, spiking against dense.
     Bench(eval::Bench),
     /// Write a data set as the page's shards.
@@ -90,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Pretrain(command) => command.run(),
         Command::Eval(command) => command.run(),
         Command::Energy(command) => command.run(),
+        Command::Convert(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Shards(command) => command.run(),
     };

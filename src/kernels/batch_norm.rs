@@ -122,6 +122,9 @@ pub fn batch_norm_layer<const D: usize>(norm: &BatchNorm, x: Tensor<D>) -> Tenso
             let old = running.value_sync().to_device(&device);
             let new = old * (1.0 - momentum) + now * momentum;
             running.update(new.detach());
+            // burn keeps an update aside until the next one, in case other threads have some too; a visitor, and so a
+            // checkpoint, would see the statistics of the step before.
+            running.value_sync();
         }
         return out.y;
     }

@@ -44,7 +44,7 @@ use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::tensor::Tensor;
 
 /// Smallest effective theta: a threshold that training drove to zero or below must not make NaN.
-const THETA_MIN: f32 = 1.0 / 1_048_576.0;
+pub(crate) const THETA_MIN: f32 = 1.0 / 1_048_576.0;
 
 /// Shape of the code, and how theta learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -27,6 +27,7 @@ pub use batch_norm::{
     BatchNormOutput, at_step, batch_norm, batch_norm_layer, batch_norm_reference,
 };
 pub use cross_entropy::{softmax_cross_entropy, softmax_cross_entropy_reference};
+pub(crate) use exp_g_if::THETA_MIN;
 pub use exp_g_if::{
     ExpGIfParams, exp_g_if, exp_g_if_reference, exp_g_if_spikes, exp_g_if_with, spike_count,
 };

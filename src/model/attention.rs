@@ -249,7 +249,7 @@ impl HeadGroup {
 /// Power of two (a shift in hardware) that brings `(q kᵀ) v` over `tokens` tokens and `d` channels into the next
 /// neuron's range: 1/8 at Spikformer's 64 tokens and 32 channels a head, and more for smaller windows, where fewer
 /// spikes meet.
-fn product_scale(tokens: usize, d: usize) -> f32 {
+pub(super) fn product_scale(tokens: usize, d: usize) -> f32 {
     (256.0 / (tokens * d) as f32).log2().round().exp2()
 }
 

@@ -95,6 +95,12 @@ impl Ge2msT {
         network
     }
 
+    /// Pixels `[B, 3, S, S]` in 0..=1 to the first convolution's output `[T·B, C0, S', S']`, the input of
+    /// [`super::event::EventNet`].
+    pub fn encode(&self, images: Tensor<4>) -> Tensor<4> {
+        self.stem.encoded(images.clone()).unwrap_or(images)
+    }
+
     /// Pixels `[B, 3, S, S]` in 0..=1 to logits `[B, classes]` and the spikes on the way.
     pub fn forward(&self, images: Tensor<4>) -> Output {
         let batch = images.dims()[0];

@@ -1,6 +1,7 @@
 //! Synapses: grouped linear layers, convolutions, and the normalisation behind each of them.
 //! `R` rows (time steps × batch × tokens), `C` channels, `g` channel groups.
 
+use super::fold::BATCH_NORM_EPSILON;
 use super::init::Init;
 use crate::config::NormKind;
 use crate::kernels::batch_norm_layer;
@@ -21,7 +22,11 @@ pub enum Norm {
 impl Norm {
     fn new(kind: NormKind, channels: usize, init: &mut Init) -> Self {
         match kind {
-            NormKind::Batch => Self::Batch(BatchNormConfig::new(channels).init(init.device())),
+            NormKind::Batch => Self::Batch(
+                BatchNormConfig::new(channels)
+                    .with_epsilon(BATCH_NORM_EPSILON)
+                    .init(init.device()),
+            ),
             NormKind::Layer => Self::Layer(LayerNormConfig::new(channels).init(init.device())),
         }
     }

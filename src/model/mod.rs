@@ -14,6 +14,8 @@
 
 pub mod attention;
 pub mod block;
+pub mod event;
+pub mod fold;
 pub mod ge2mst;
 pub mod init;
 pub mod layer;

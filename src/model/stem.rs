@@ -78,12 +78,19 @@ impl Stem {
         }
     }
 
+    /// Pixels `[B, 3, S, S]` in 0..=1 to what the first convolution leaves, `[T·B, C0, S', S']`: the last numbers
+    /// that are not made of spikes.
+    pub(super) fn encoded(&self, images: Tensor<4>) -> Option<Tensor<4>> {
+        let first = self.stages.first()?;
+        Some(self.encode(images, &first.conv))
+    }
+
     /// Pixels `[B, 3, S, S]` in 0..=1 to membrane potentials `[T·B, C, S', S']`.
     pub fn forward(&self, images: Tensor<4>, trace: &mut Trace) -> Tensor<4> {
         let mut x = images;
         for (index, stage) in self.stages.iter().enumerate() {
             x = match &stage.neuron {
-                None => self.first(x, &stage.conv),
+                None => self.encode(x, &stage.conv),
                 Some(neuron) => {
                     let spikes = neuron.forward(x);
                     record_maps(
@@ -104,7 +111,7 @@ impl Stem {
     }
 
     /// The convolution on pixels: once for direct coding, at every step for rate coding.
-    fn first(&self, images: Tensor<4>, conv: &SpikeConv) -> Tensor<4> {
+    fn encode(&self, images: Tensor<4>, conv: &SpikeConv) -> Tensor<4> {
         match self.coding {
             InputCoding::Direct => {
                 let x = conv.forward(standardise(images));

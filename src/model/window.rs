@@ -72,6 +72,19 @@ impl Windows {
         x.reshape([rows, self.side * self.side, heads * d])
     }
 
+    /// Grid positions of each window's tokens, in the order of [`Windows::partition`].
+    pub fn members(&self) -> Vec<Vec<usize>> {
+        let (n, w) = (self.side / self.window, self.window);
+        let at = |window: usize, token: usize| (window * w + token + self.shift) % self.side;
+        (0..n * n)
+            .map(|index| {
+                let token =
+                    |token: usize| at(index / n, token / w) * self.side + at(index % n, token % w);
+                (0..w * w).map(token).collect()
+            })
+            .collect()
+    }
+
     /// Region of each token of each window: tokens that the cyclic shift brought together across
     /// the border are in different regions and do not attend to each other.
     pub fn regions(&self) -> Vec<Vec<usize>> {

@@ -1,6 +1,7 @@
 //! Training: one [`Session`] per network, the same natively and in the page's worker.
 
 pub mod checkpoint;
+pub mod conversion;
 pub mod eval;
 pub mod loss;
 pub mod optim;
@@ -10,5 +11,6 @@ pub mod session;
 pub mod what_if;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Member, Precision};
+pub use conversion::Conversion;
 pub use eval::Tally;
 pub use session::{RestoreError, Session, StepNumbers, StepStats};

@@ -163,11 +163,7 @@ impl Session {
     /// # Errors
     /// When the device fails.
     pub async fn infer(&self, batch: &Batch) -> Result<(Vec<Vec<f32>>, Trace), ExecutionError> {
-        let device = self.device.clone().inner();
-        if self.is_rate_coded() {
-            device.seed(self.config.seed);
-        }
-        let output = self.network.valid().forward(self.upload(batch).inner());
+        let output = self.network.valid().forward(self.pictures(batch));
         let logits: Vec<f32> = output
             .logits
             .into_data_async()
@@ -289,6 +285,14 @@ impl Session {
         };
         let data = TensorData::new(batch.images.clone(), [batch.labels.len(), 3, side, side]);
         Tensor::from_data(data, &self.device)
+    }
+
+    /// A batch as inference sees it; the noise of rate coding starts from the run's seed.
+    pub(super) fn pictures(&self, batch: &Batch) -> Tensor<4> {
+        if self.is_rate_coded() {
+            self.device.clone().inner().seed(self.config.seed);
+        }
+        self.upload(batch).inner()
     }
 
     /// Make the network and the optimiser's mask follow the freeze policy.

@@ -1,0 +1,404 @@
+//! Event-domain inference for ExpG-IF (our reconstruction of the abstract's "lossless conversion"): the trained
+//! network run spike by spike, on plain numbers of the host.
+//!
+//! The network in training is the K-bit quantised twin: one number `theta n` per neuron. Here the same weights,
+//! BatchNorm and thresholds folded in ([`super::fold`]), are run on the spikes themselves:
+//!
+//! | layer | here |
+//! |---|---|
+//! | first convolution | analog, on pixels; its result is this network's input ([`super::ge2mst::Ge2msT::encode`]) |
+//! | neuron ([`EventNeuron`]) | K·G steps of comparisons against a table of levels |
+//! | linear, convolution, head ([`Synapses`]) | each spike adds a row of weights; sums double from step to step |
+//! | GW-SSA ([`HeadGroup`]) | AND, popcount and shift; spikes of the third train add counts |
+//! | shortcut | addition of potentials |
+//!
+//! No activation is multiplied anywhere. Neurons emit the training quantiser's code to the last bit. With
+//! [`super::fold::eight_bit`] weights every sum is exact and the logits are the training form's to the last bit;
+//! with `f32` weights sums are rounded in another order, and a potential within a rounding of a threshold may
+//! emit the neighbouring code.
+
+mod attention;
+mod neuron;
+mod synapses;
+
+pub use attention::HeadGroup;
+pub use neuron::{EventNeuron, SpikeTrain};
+pub use synapses::Synapses;
+
+use super::attention::product_scale;
+use super::fold::{NotConvertible, tensor};
+use super::window::Windows;
+use crate::config::{AttentionKind, Ge2msTConfig, NeuronConfig, NormKind};
+use crate::energy::attention_order;
+use crate::train::params::NamedTensors;
+
+/// Ge²mS-T on events. One picture at a time; potentials are token-major, `[S·S, C]`.
+#[derive(Debug, Clone)]
+pub struct EventNet {
+    stem: Vec<Stage>,
+    blocks: Vec<Block>,
+    last: EventNeuron,
+    head: Synapses,
+    /// Side and channels of the map that the first convolution leaves.
+    input: (usize, usize),
+    dim: usize,
+    grid: usize,
+}
+
+/// What one picture caused.
+#[derive(Debug, Clone)]
+pub struct EventOutput {
+    /// `[classes]`.
+    pub logits: Vec<f32>,
+    /// Neurons in forward order, named after the synapses behind them (as in a trace); `q,k,v` share one entry.
+    pub layers: Vec<EventLayer>,
+}
+
+/// One layer of neurons and its spikes.
+#[derive(Debug, Clone)]
+pub struct EventLayer {
+    /// Name of the synaptic layer behind the neurons.
+    pub name: String,
+    /// Membrane input, `[S·S, C]`.
+    pub potentials: Vec<f32>,
+    /// theta.
+    pub theta: f32,
+    /// Spikes, `[S·S, C]`.
+    pub spikes: SpikeTrain,
+    /// S·S.
+    pub positions: usize,
+}
+
+impl EventLayer {
+    /// Distance of a neuron's potential from the border between two codes, in units of theta: 0 to 1/2.
+    pub fn margin(&self, neuron: usize) -> f32 {
+        let at = self.potentials[neuron] / self.theta + 0.5;
+        (at - at.round()).abs()
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Stage {
+    /// Neurons and convolution; the first stage's convolution is analog and not part of this network.
+    front: Option<(EventNeuron, Synapses)>,
+    blocks: Vec<[(EventNeuron, Synapses); 2]>,
+    /// Side of the stage's input and output.
+    sides: (usize, usize),
+}
+
+#[derive(Debug, Clone)]
+struct Block {
+    entry: EventNeuron,
+    projections: Vec<Synapses>,
+    qkv: EventNeuron,
+    heads: Vec<HeadGroup>,
+    /// In units of theta³, by head group.
+    scales: Vec<f64>,
+    out: (EventNeuron, Synapses),
+    mlp: [(EventNeuron, Synapses); 2],
+}
+
+/// Reads layers by name.
+struct Reader<'a> {
+    tensors: &'a NamedTensors,
+    steps: usize,
+    groups: usize,
+}
+
+impl Reader<'_> {
+    fn neuron(&self, path: &str) -> Result<EventNeuron, NotConvertible> {
+        let (_, theta) = tensor(self.tensors, &format!("Spiking.{path}.theta"))?;
+        Ok(EventNeuron::new(theta[0], self.steps, self.groups))
+    }
+
+    fn linear(&self, neuron: &str, layer: &str) -> Result<(EventNeuron, Synapses), NotConvertible> {
+        let neuron = self.neuron(neuron)?;
+        let layer = Synapses::linear(self.tensors, &format!("Spiking.{layer}"), neuron.theta())?;
+        Ok((neuron, layer))
+    }
+
+    fn conv(
+        &self,
+        neuron: &str,
+        layer: &str,
+        stride: usize,
+        groups: usize,
+    ) -> Result<(EventNeuron, Synapses), NotConvertible> {
+        let neuron = self.neuron(neuron)?;
+        let layer = format!("Spiking.{layer}");
+        let layer = Synapses::conv(self.tensors, &layer, neuron.theta(), stride, groups)?;
+        Ok((neuron, layer))
+    }
+}
+
+impl EventNet {
+    /// The network of `config` with the weights of a training form ([`crate::train::Session::save`]).
+    ///
+    /// # Errors
+    /// What has no event form: neurons that are not ExpG-IF, softmax attention, LayerNorm.
+    pub fn new(config: &Ge2msTConfig, tensors: &NamedTensors) -> Result<Self, NotConvertible> {
+        let NeuronConfig::ExpGIf { steps, groups, .. } = config.neuron else {
+            return Err(NotConvertible("its neurons are not ExpG-IF".into()));
+        };
+        if config.attention.kind == AttentionKind::Card {
+            return Err(NotConvertible(
+                "softmax attention multiplies activations".into(),
+            ));
+        }
+        if config.norm != NormKind::Batch {
+            return Err(NotConvertible(
+                "LayerNorm does not fold into weights".into(),
+            ));
+        }
+        let reader = Reader {
+            tensors,
+            steps,
+            groups,
+        };
+        let mut side = config.image_size;
+        let mut stem = Vec::new();
+        for (index, conv) in config.stem.iter().enumerate() {
+            let at = format!("stem.stages.{index}");
+            let front = match index {
+                0 => None,
+                _ => {
+                    let (neuron, layer) = (format!("{at}.neuron"), format!("{at}.conv"));
+                    Some(reader.conv(&neuron, &layer, conv.stride, 1)?)
+                }
+            };
+            let sides = (side, side / conv.stride);
+            side = sides.1;
+            let block = |block: usize| {
+                let at = format!("{at}.blocks.{block}");
+                let (dw_in, dw) = (format!("{at}.dw_in"), format!("{at}.dw"));
+                let (pw_in, pw) = (format!("{at}.pw_in"), format!("{at}.pw"));
+                Ok([
+                    reader.conv(&dw_in, &dw, 1, conv.channels)?,
+                    reader.conv(&pw_in, &pw, 1, conv.groups)?,
+                ])
+            };
+            let blocks = (0..conv.blocks).map(block).collect::<Result<_, _>>()?;
+            stem.push(Stage {
+                front,
+                blocks,
+                sides,
+            });
+        }
+        let blocks = (0..config.depth).map(|index| Block::new(config, index, &reader));
+        let blocks = blocks.collect::<Result<_, _>>()?;
+        let last = reader.neuron("last")?;
+        let head = Synapses::head(tensors, "Spiking.head", last.theta(), side * side)?;
+        let first = config.stem.first().map_or(0, |conv| conv.channels);
+        Ok(Self {
+            input: (stem.first().map_or(0, |stage| stage.sides.1), first),
+            stem,
+            blocks,
+            last,
+            head,
+            dim: config.dim(),
+            grid: side,
+        })
+    }
+
+    /// Numbers of one encoded picture, `C·S·S`.
+    pub fn input_len(&self) -> usize {
+        self.input.0 * self.input.0 * self.input.1
+    }
+
+    /// One picture, encoded by the first convolution as `[C, S, S]`, to logits and spikes.
+    pub fn forward(&self, encoded: &[f32]) -> EventOutput {
+        let (side, channels) = self.input;
+        let positions = side * side;
+        let mut x: Vec<f32> = (0..positions * channels)
+            .map(|index| encoded[index % channels * positions + index / channels])
+            .collect();
+        let mut record = Record::default();
+        for (index, stage) in self.stem.iter().enumerate() {
+            if let Some((neuron, conv)) = &stage.front {
+                let spikes = neuron.emit(&x);
+                let y = conv.integrate(&spikes, stage.sides.0);
+                record.layer(format!("stem.{index}"), neuron, x, spikes, stage.sides.0);
+                x = y;
+            }
+            for (block, [dw, pw]) in stage.blocks.iter().enumerate() {
+                let name = format!("stem.{index}.block.{block}");
+                let names = [format!("{name}.dw"), format!("{name}.pw")];
+                record.branch(&mut x, [dw, pw], names, stage.sides.1);
+            }
+        }
+        for (index, block) in self.blocks.iter().enumerate() {
+            block.forward(&mut x, index, self.dim, self.grid, &mut record);
+        }
+        let spikes = self.last.emit(&x);
+        let logits = self.head.pool(&spikes);
+        record.layer("head".into(), &self.last, x, spikes, self.grid);
+        EventOutput {
+            logits,
+            layers: record.layers,
+        }
+    }
+}
+
+/// Layers met so far.
+#[derive(Default)]
+struct Record {
+    layers: Vec<EventLayer>,
+}
+
+impl Record {
+    fn layer(
+        &mut self,
+        name: String,
+        neuron: &EventNeuron,
+        z: Vec<f32>,
+        spikes: SpikeTrain,
+        side: usize,
+    ) {
+        self.layers.push(EventLayer {
+            name,
+            positions: side * side,
+            potentials: z,
+            theta: neuron.theta(),
+            spikes,
+        });
+    }
+
+    /// `x += second(neuron(first(neuron(x))))`.
+    fn branch(
+        &mut self,
+        x: &mut [f32],
+        layers: [&(EventNeuron, Synapses); 2],
+        names: [String; 2],
+        side: usize,
+    ) {
+        let mut z = x.to_vec();
+        for ((neuron, synapses), name) in layers.into_iter().zip(names) {
+            let spikes = neuron.emit(&z);
+            let next = synapses.integrate(&spikes, side);
+            self.layer(name, neuron, z, spikes, side);
+            z = next;
+        }
+        shortcut(x, &z);
+    }
+}
+
+fn shortcut(x: &mut [f32], branch: &[f32]) {
+    x.iter_mut()
+        .zip(branch)
+        .for_each(|(x, branch)| *x += branch);
+}
+
+impl Block {
+    fn new(
+        config: &Ge2msTConfig,
+        index: usize,
+        reader: &Reader<'_>,
+    ) -> Result<Self, NotConvertible> {
+        let path = |part: &str| format!("blocks.{index}.{part}");
+        let (entry, first) = reader.linear(&path("attention_in"), &path("attention.qkv"))?;
+        let mut projections = vec![first];
+        if config.attention.kind == AttentionKind::FrozenQk {
+            projections.push(
+                reader
+                    .linear(&path("attention_in"), &path("attention.v"))?
+                    .1,
+            );
+        }
+        let qkv = reader.neuron(&path("attention.neuron"))?;
+        let scales = config.attention.windows.len();
+        let (heads, width) = (config.heads / scales, config.dim() / scales);
+        let shifted = config.attention.shift && index % 2 == 1;
+        let group = |(at, &window): (usize, &usize)| {
+            let windows = Windows::new(config.grid(), window, shifted);
+            let (d, masked) = (width / heads, windows.shift > 0);
+            HeadGroup {
+                order: attention_order(config.attention.kind, windows.tokens(), d, masked),
+                windows,
+                from: at * width,
+                heads,
+                d,
+            }
+        };
+        let groups: Vec<HeadGroup> = match config.attention.kind {
+            AttentionKind::Identity => Vec::new(),
+            _ => config
+                .attention
+                .windows
+                .iter()
+                .enumerate()
+                .map(group)
+                .collect(),
+        };
+        let scale = |group: &HeadGroup| f64::from(product_scale(group.windows.tokens(), group.d));
+        Ok(Self {
+            entry,
+            projections,
+            scales: groups.iter().map(scale).collect(),
+            heads: groups,
+            qkv,
+            out: reader.linear(&path("attention_out"), &path("out"))?,
+            mlp: [
+                reader.linear(&path("mlp_in"), &path("fc1"))?,
+                reader.linear(&path("mlp_hidden"), &path("fc2"))?,
+            ],
+        })
+    }
+
+    fn forward(&self, x: &mut [f32], index: usize, dim: usize, side: usize, record: &mut Record) {
+        let name = |part: &str| format!("block.{index}.{part}");
+        let spikes = self.entry.emit(x);
+        let parts: Vec<Vec<f32>> = self
+            .projections
+            .iter()
+            .map(|projection| projection.integrate(&spikes, side))
+            .collect();
+        let first = if self.heads.is_empty() { "v" } else { "qkv" };
+        record.layer(name(first), &self.entry, x.to_vec(), spikes, side);
+        let potentials = beside(&parts, side * side);
+        let train = self.qkv.emit(&potentials);
+        let (z, spikes) = self.mix(&train, dim, side);
+        record.layer(name("q,k,v"), &self.qkv, potentials, train, side);
+        let (neuron, out) = &self.out;
+        let branch = out.integrate(&spikes, side);
+        record.layer(name("out"), neuron, z, spikes, side);
+        shortcut(x, &branch);
+        let [fc1, fc2] = &self.mlp;
+        record.branch(x, [fc1, fc2], [name("mlp.0"), name("mlp.1")], side);
+    }
+
+    /// Potentials and spikes of the neurons behind the attention.
+    fn mix(&self, train: &SpikeTrain, dim: usize, side: usize) -> (Vec<f32>, SpikeTrain) {
+        let neuron = &self.out.0;
+        if self.heads.is_empty() {
+            // Identity: the level of v is the next neuron's potential.
+            let levels = train.codes().into_iter().map(|code| self.qkv.level(code));
+            let z: Vec<f32> = levels.collect();
+            let spikes = neuron.emit(&z);
+            return (z, spikes);
+        }
+        let mut sums = vec![0i64; side * side * dim];
+        for group in &self.heads {
+            group.mix(train, dim, &mut sums);
+        }
+        let cube = f64::from(self.qkv.theta()).powi(3);
+        let width = dim / self.scales.len();
+        let units: Vec<f64> = self.scales.iter().map(|scale| scale * cube).collect();
+        let spikes = neuron.emit_counts(&sums, &units, |index| index % dim / width);
+        // For the record only: the neurons compared the counts themselves.
+        let z = sums.iter().enumerate();
+        let z = z.map(|(index, &sum)| (sum as f64 * units[index % dim / width]) as f32);
+        (z.collect(), spikes)
+    }
+}
+
+/// `[N, a]` and `[N, b]` to `[N, a + b]`.
+fn beside(parts: &[Vec<f32>], tokens: usize) -> Vec<f32> {
+    let widths: Vec<usize> = parts.iter().map(|part| part.len() / tokens).collect();
+    let mut joined = Vec::with_capacity(parts.iter().map(Vec::len).sum());
+    for token in 0..tokens {
+        for (part, &width) in parts.iter().zip(&widths) {
+            joined.extend_from_slice(&part[token * width..][..width]);
+        }
+    }
+    joined
+}
