@@ -4,10 +4,12 @@
 use anyhow::{Context, Result, anyhow};
 use std::fs::File;
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tiny_http::{Header, Method, Request, Response};
 
 /// A folder served below a path.
@@ -39,6 +41,23 @@ pub struct Server {
     address: SocketAddr,
     log: Arc<Mutex<Vec<Served>>>,
     threads: Vec<JoinHandle<()>>,
+    stopped: Arc<AtomicBool>,
+}
+
+/// How often [`keep_moving`] knocks.
+const KNOCK: Duration = Duration::from_millis(250);
+
+/// Knocks on the server's door until it is stopped.
+///
+/// tiny_http reads each connection in a thread of a pool, for as long as the browser keeps it open. Two connections
+/// that arrive while one idle thread wakes up both count on it: the second is queued behind threads that never end,
+/// and nobody reads its request. The next connection finds no idle thread, gets a new one, and that one takes the
+/// queue along. So there is always a next connection.
+fn keep_moving(address: SocketAddr, stopped: &AtomicBool) {
+    while !stopped.load(Ordering::Relaxed) {
+        drop(TcpStream::connect(address));
+        std::thread::sleep(KNOCK);
+    }
 }
 
 impl Server {
@@ -66,11 +85,15 @@ impl Server {
                 })
             })
             .collect();
+        let stopped = Arc::new(AtomicBool::new(false));
+        let stop = stopped.clone();
+        std::thread::spawn(move || keep_moving(address, &stop));
         Ok(Self {
             http,
             address,
             log,
             threads,
+            stopped,
         })
     }
 
@@ -107,6 +130,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        self.stopped.store(true, Ordering::Relaxed);
         for _ in &self.threads {
             self.http.unblock();
         }
