@@ -115,3 +115,31 @@ fn spikingjelly_signed_qcfs() {
     assert_eq!(floats(y), [0.75, 0.0, 1.0, 0.0]);
     assert_eq!(gradient, [1.0, 0.0, 0.0, 1.0]);
 }
+
+#[test]
+fn spikingjelly_ilif() {
+    // ILIF, tau 4/3 (a quarter of the rest stays), D = 4: inputs 3.2, 0, 4.8, 0 give 3, 0, 4, 0, and the membrane after
+    // the second is .05. Its integer output is our quantiser with theta 1 and four groups of one step.
+    let p = ExpGIfParams {
+        steps: 1,
+        groups: 4,
+        lsq_scale: false,
+    };
+    let fire = |h: f32| floats(exp_g_if_with(tensor(&[h]), tensor(&[1.0]), &p))[0];
+    let (mut v, mut spikes, mut membranes) = (0.0, Vec::new(), Vec::new());
+    for x in [3.2, 0.0, 4.8, 0.0] {
+        let h: f32 = v + x;
+        membranes.push(h);
+        spikes.push(fire(h));
+        v = (h - fire(h)) * 0.25;
+    }
+    assert_eq!(spikes, [3.0, 0.0, 4.0, 0.0]);
+    assert_close(&membranes[1..2], &[0.05], 1e-6, "membrane");
+    // Its gradient with the window (-.5, 4.5), at -.25, 4.25 and 4.75.
+    let z = tensor(&[-0.25, 4.25, 4.75]).require_grad();
+    let grads = exp_g_if_with(z.clone(), tensor(&[1.0]), &p)
+        .sum()
+        .backward();
+    let gradient = floats(z.grad(&grads).expect("z is tracked"));
+    assert_eq!(gradient, [1.0, 1.0, 0.0]);
+}

@@ -243,3 +243,18 @@ fn half_precision_keeps_the_answers() {
     let shipped = Session::restore(&file.members[0], &Device::flex()).expect("it fits");
     assert!((accuracy(&shipped, &data) - accuracy(&session, &data)).abs() <= 0.04);
 }
+
+#[test]
+fn a_restored_network_answers_as_the_one_that_was_saved() {
+    // Running statistics included: they are averages that every step moves.
+    let data = synthetic::generate(4, 64, 8);
+    let batch = eval_batch(&data.held_out, 0..8);
+    for name in ["tiny", "tiny-exp"] {
+        let mut session = session(run(name));
+        train(&mut session, &data, 3);
+        let member = block_on(session.save("spiking")).expect("flex reads");
+        let restored = Session::restore(&member, &Device::flex()).expect("it fits");
+        let answer = |session: &Session| block_on(session.infer(&batch)).expect("flex reads").0;
+        assert_eq!(answer(&session), answer(&restored), "{name}");
+    }
+}

@@ -1,6 +1,8 @@
 //! The two kinds of block: windowed spiking attention with a grouped spiking MLP, and the spiking
 //! convolution block of the earlier stages. Shortcuts carry membrane potentials (membrane shortcut), so every
-//! projection sees spikes only.
+//! projection sees spikes only. The shortcut is the field's (MS-ResNet, arXiv:2112.08954), the 3×3 depth-wise and 1×1
+//! convolutions are MobileNet's (arXiv:1704.04861); the hybrid of both kinds is our reconstruction of the abstract's
+//! "hybrid attention-convolution framework". Equations stand at [`Block`] and [`ConvBlock`].
 
 use super::attention::{Attention, AttentionShape};
 use super::init::Init;

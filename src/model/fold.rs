@@ -60,9 +60,12 @@ pub fn scale_and_shift(
     Ok((scale, shift))
 }
 
-/// Path of the norm behind the weight `name`, and how a weight's index gives its output channel; `None` for
+/// Index of a weight to its output channel.
+type ChannelOf = Box<dyn Fn(usize) -> usize>;
+
+/// Path of the norm behind the weight `name`, and which output channel a weight belongs to; `None` for
 /// what has no BatchNorm behind it.
-fn norm_of(name: &str, shape: &[usize]) -> Option<(String, Box<dyn Fn(usize) -> usize>)> {
+fn norm_of(name: &str, shape: &[usize]) -> Option<(String, ChannelOf)> {
     let shape = shape.to_vec();
     if let Some(layer) = name.strip_suffix(".conv.weight") {
         // [C_out, C_in/g, k, k].

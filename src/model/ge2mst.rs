@@ -1,4 +1,19 @@
 //! The whole spiking transformer.
+//!
+//! ```text
+//! x0 = stem(image)                         [T·B, C, S, S] -> [T·B·N, C]
+//! x  = x + attention(x); x = x + mlp(x)    depth times (`block`)
+//! f_t = mean over tokens of neuron(x)      [T, B, C]
+//! F_j = mean over the g steps of group j   [T/g, B, C]
+//! logits = (Σ_j a_j F_j) W + b             [B, classes]
+//!
+//! a_j = g/T                                mean
+//! a   = softmax(w)                         weighted: w [T/g], learned
+//! a   = softmax(F q / √C)                  attention across groups: q [C], learned, by picture
+//! ```
+//!
+//! The mean is the field's; learned weights and attention across groups are our reconstruction of the design card's
+//! remedy for grouping artefacts. ExpG-IF holds its steps inside one number: T/g is 1.
 
 use super::block::Block;
 use super::init::Init;

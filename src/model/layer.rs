@@ -1,5 +1,12 @@
 //! Synapses: grouped linear layers, convolutions, and the normalisation behind each of them.
 //! `R` rows (time steps × batch × tokens), `C` channels, `g` channel groups.
+//!
+//! ```text
+//! y[r, j·g + i] = norm(Σ_c x[r, i·C_in/g + c] W[i, c, j])     [R, C_in] -> [R, C_out]
+//! ```
+//!
+//! Channel grouping is the design card's; the shuffle between grouped layers is the field's (ShuffleNet,
+//! arXiv:1707.01083), and is the output's order here, so that it costs nothing.
 
 use super::fold::BATCH_NORM_EPSILON;
 use super::init::Init;

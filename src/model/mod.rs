@@ -1,16 +1,33 @@
-//! Ge²mS-T and its dense twin. One equation per file; shapes with named dimensions everywhere.
+//! Ge²mS-T, its dense twin and its form on events. One mechanism per file; shapes with named dimensions everywhere.
 //!
-//! | here | the paper's abstract (arXiv:2604.08894) | the design card |
-//! |---|---|---|
-//! | `T`, time steps; `g`, steps of a group ([`temporal`]) | temporal grouping | `temporal_group` |
-//! | `w`, window side; `W = w²` tokens ([`window`]) | spatial grouping, multi-scale token grouping | `window_size` |
-//! | `g_c`, channel groups ([`layer`]) | – | `channel_groups` |
-//! | stem and convolution blocks before attention blocks ([`stem`], [`block`]) | network-structure grouping, hybrid attention-convolution framework | one patch convolution |
-//! | [`neuron`] with `NeuronConfig::ExpGIf`, K steps of weight `2^(K-k)` | ExpG-IF (**our reconstruction**: the abstract gives no equation) | – |
-//! | [`neuron`] with `NeuronConfig::Lif` | – | LIF, tau 2, threshold 1, ATan surrogate |
-//! | [`attention`] with `AttentionKind::GwSsa` | GW-SSA (**our reconstruction**) | – |
-//! | [`attention`] with `AttentionKind::Card` | – | softmax attention on spikes |
-//! | `h` heads, `d = C/h`, `N` tokens, `B` batch, `R = T·B` rows | | `num_heads`, `head_dim` |
+//! Nothing of the paper but its abstract was available to us (arXiv:2604.08894, which has no equation): what stands in
+//! its column are the abstract's words, and every term marked **R** is our reconstruction of them. **C** is the design
+//! card's, **F** the field's (its source stands in the module).
+//!
+//! | here | origin | the paper's abstract | the design card |
+//! |---|---|---|---|
+//! | `T` steps, `g` steps of a group, `T/g` groups: [`temporal`], `Parallel` | R | temporal grouping | `temporal_group` |
+//! | `FoldIntoChannels`: `(B,T,C,H,W) -> (B,T/g,C·g,H,W)` | C | – | the same, built for C |
+//! | `Readout::{Mean, Weighted, Attention}` over groups: [`ge2mst`] | R | – | "cross-group" remedy |
+//! | `w` window side, `W = w²` tokens, shifted by `w/2`: [`window`] | F | spatial grouping | `window_size` |
+//! | one window side per head group: [`attention`] | R | multi-scale token grouping | – |
+//! | `g_c` channel groups, shuffle: [`layer`] | C, F | – | `channel_groups` |
+//! | stem and convolution blocks, then attention blocks: [`stem`], [`block`] | R | network-structure grouping, hybrid attention-convolution framework | one patch convolution |
+//! | [`neuron`] with `ExpGIf`: K steps of weight `2^(K-k)`, G groups, theta | R | ExpG-IF | – |
+//! | `spike_penalty` times [`trace::Trace::mean_rate`] | R | precise regulation for spike patterns | – |
+//! | [`event`], [`fold`] | R | lossless conversion | – |
+//! | [`neuron`] with `Lif`, `If` | C, F | – | LIF: tau 2, threshold 1, ATan surrogate |
+//! | [`attention`] with `GwSsa`, `GwSsaScores`, `GwSsaLinear` | R | GW-SSA, multiplication-free operations | – |
+//! | [`attention`] with `Card` | C | – | softmax attention on spikes |
+//! | [`attention`] with `Identity`, `FrozenQk` | F | controls | – |
+//! | membrane shortcuts: [`block`] | F | – | – |
+//! | `InputCoding::Direct`, `Rate`: [`stem`] | F, C | – | noise 0.1, clamped to 0..=1 |
+//! | [`vit`] | F | – | ViT-B/16 |
+//! | `h` heads, `d = C/h`, `N` tokens, `B` batch, `R = T·B` rows | | | `num_heads`, `head_dim` |
+//!
+//! **The K-bit quantised twin** is the training form of an ExpG-IF network: the same weights and layers with
+//! `theta clip(floor(z/theta + 1/2), 0, G (2^K - 1))` as activation, one number per neuron, no time axis. [`event`]
+//! turns it into spikes; [`crate::train::Conversion`] compares the two.
 
 pub mod attention;
 pub mod block;

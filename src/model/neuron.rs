@@ -1,5 +1,5 @@
-//! A layer of spiking neurons: LIF, IF or ExpG-IF, whichever the configuration names. The dynamics
-//! live in [`crate::kernels`]; this is the module with its learned threshold and its place in a trace.
+//! A layer of spiking neurons: LIF (the card's), IF (the field's) or ExpG-IF (our reconstruction), whichever the
+//! configuration names. The equations stand at [`crate::kernels::lif()`] and [`crate::kernels::exp_g_if`]; this is the module with its learned threshold and its place in a trace.
 
 use super::init::Init;
 use super::trace::Code;

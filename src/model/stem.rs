@@ -1,5 +1,13 @@
 //! From pixels to tokens: convolutions with spiking convolution blocks between them, and the coding
 //! of a still picture over time.
+//!
+//! ```text
+//! direct  x_t = conv(p) + e_t            e [T, C0], the step embedding (ours; none for T = 1)
+//! rate    x_t = conv(clamp(p + n_t, 0, 1)),  n_t ~ N(0, noise²)
+//! then    x = conv(neuron(x)), conv blocks     [T·B, C, S, S] -> [T·B, C', S/stride, S/stride]
+//! ```
+//!
+//! Direct coding is the field's (the first convolution is analog); rate coding with noise is the design card's.
 
 use super::block::{ConvBlock, record_maps};
 use super::init::Init;

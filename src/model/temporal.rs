@@ -1,5 +1,10 @@
 //! Temporal grouping: T steps form T/g groups of g, either run in parallel (groups as batch; neurons
-//! start anew in each) or folded into channels as on the design card.
+//! start anew in each; our reconstruction of the abstract's temporal grouping) or folded into channels as on the design card.
+//!
+//! ```text
+//! parallel  x[j·g + s]  is step s of group j; membranes start at 0 at s = 0
+//! fold      y[j, c·g + s] = x[j·g + s, c]        [T·B, N, C] -> [T/g·B, N, C·g]
+//! ```
 
 use burn::tensor::Tensor;
 
