@@ -196,9 +196,7 @@ fn what_has_no_event_form_says_why() {
     let ModelConfig::Ge2msT(config) = tiny(|_| {}).model else {
         panic!("tiny-exp spikes")
     };
-    let error = EventNet::new(&config, &Default::default())
-        .err()
-        .expect("refused");
+    let error = EventNet::new(&config, &Default::default()).expect_err("refused");
     assert!(error.to_string().contains("missing"), "{error}");
 }
 
