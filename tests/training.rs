@@ -99,6 +99,16 @@ fn a_calibrated_network_tells_pictures_apart_and_trains_as_if_it_had_not_been() 
 }
 
 #[test]
+fn a_network_for_other_pictures_is_refused_in_words() {
+    let run = preset("card-imagenet", DatasetKind::Synthetic).expect("listed");
+    let refused = Session::new(run, &Device::flex())
+        .err()
+        .map(|error| error.to_string());
+    let words = refused.expect("pictures of 224x224 pixels do not fit a batch");
+    assert!(words.contains("224x224"), "{words}");
+}
+
+#[test]
 fn a_resumed_run_makes_the_same_losses() {
     let data = synthetic::generate(1, 128, 1);
     for name in ["tiny", "tiny-exp", "dense-tiny"] {

@@ -1,6 +1,7 @@
-//! Cross-entropy against soft targets (label smoothing, mixup).
+//! What the loss compares logits with: soft targets (label smoothing, mixup). The loss itself is
+//! [`crate::kernels::softmax_cross_entropy`].
 
-use burn::tensor::{Device, Tensor, TensorData, activation::log_softmax};
+use burn::tensor::{Device, Tensor, TensorData};
 
 /// Target distributions `[B, classes]`: `1 - s` on the label and `s/classes` everywhere; with mixup, the mixture of
 /// two labels by `lambda`.
@@ -20,10 +21,4 @@ pub fn targets(
         }
     }
     Tensor::from_data(TensorData::new(values, [labels.len(), classes]), device)
-}
-
-/// Mean of `-Σ target · log softmax(logits)` over the batch, `[1]`.
-pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
-    let batch = logits.dims()[0];
-    (log_softmax(logits, 1) * targets).sum() / -(batch as f32)
 }

@@ -2,18 +2,22 @@
 //! the device unless asked, and then only asynchronously.
 
 use super::checkpoint::Member;
-use super::loss::{cross_entropy, targets};
+use super::loss::targets;
 use super::optim::{FlatAdamW, Moments, Update, trained_mask};
 use super::params::{self, Misfit};
 use super::schedule::learning_rate;
 use crate::config::{ConfigErrors, InputCoding, ModelConfig, RunConfig};
+use crate::data::SIDE;
 use crate::data::batch::Batch;
-use crate::kernels::at_step;
+use crate::kernels::{at_step, softmax_cross_entropy};
 use crate::model::Network;
 use crate::model::trace::Trace;
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, ExecutionError, Tensor, TensorData, Transaction};
+
+/// Red, green and blue of a [`Batch`].
+const CHANNELS: usize = 3;
 
 /// A network, its optimiser and where it stands.
 pub struct Session {
@@ -52,9 +56,10 @@ impl Session {
     /// A fresh network on `device`, which is made an autodiff device here.
     ///
     /// # Errors
-    /// Everything wrong with the configuration.
+    /// Everything wrong with the configuration, or a network for other pictures than a [`Batch`] holds.
     pub fn new(config: RunConfig, device: &Device) -> Result<Self, ConfigErrors> {
         config.validate()?;
+        takes_batches(&config.model)?;
         let device = device.clone().autodiff();
         let network = Network::new(&config.model, config.seed, &device);
         let mut session = Self {
@@ -130,7 +135,7 @@ impl Session {
             train.label_smoothing as f32,
             &self.device,
         );
-        let mut loss = cross_entropy(output.logits.clone(), wanted);
+        let mut loss = softmax_cross_entropy(output.logits.clone(), wanted);
         if train.spike_penalty > 0.0
             && let Some(rate) = output.trace.mean_rate()
         {
@@ -250,7 +255,9 @@ impl Session {
         Ok(self)
     }
 
-    /// A second session in the same state; tensors are shared until one of them trains.
+    /// A second session in the same state; tensors are shared until one of them trains. Running statistics of
+    /// BatchNorm stay shared (burn keeps them behind one lock): fork networks without any, such as the dense twin,
+    /// or save and restore.
     pub fn fork(&self) -> Self {
         Self {
             config: self.config.clone(),
@@ -279,11 +286,10 @@ impl Session {
     }
 
     fn upload(&self, batch: &Batch) -> Tensor<4> {
-        let side = match &self.config.model {
-            ModelConfig::Ge2msT(model) => model.image_size,
-            ModelConfig::DenseVit(model) => model.image_size,
-        };
-        let data = TensorData::new(batch.images.clone(), [batch.labels.len(), 3, side, side]);
+        let data = TensorData::new(
+            batch.images.clone(),
+            [batch.labels.len(), CHANNELS, SIDE, SIDE],
+        );
         Tensor::from_data(data, &self.device)
     }
 
@@ -302,6 +308,20 @@ impl Session {
         self.trained = trained_mask(&self.network);
         self.optim.forget_weights();
     }
+}
+
+/// Refuses networks whose input is not the pictures of a [`Batch`]; `Network::forward` takes them.
+fn takes_batches(model: &ModelConfig) -> Result<(), ConfigErrors> {
+    let (side, channels) = match model {
+        ModelConfig::Ge2msT(model) => (model.image_size, model.in_channels),
+        ModelConfig::DenseVit(model) => (model.image_size, model.in_channels),
+    };
+    if (side, channels) == (SIDE, CHANNELS) {
+        return Ok(());
+    }
+    Err(ConfigErrors(vec![format!(
+        "the network takes pictures of {side}x{side} pixels and {channels} channels, training here has {SIDE}x{SIDE} and {CHANNELS}"
+    )]))
 }
 
 /// Why a saved session cannot go on.
