@@ -47,17 +47,22 @@ const PICTURES: usize = 10;
 /// For a step of SwiftShader, kernels compiled on the way.
 const PATIENCE: Duration = Duration::from_secs(1500);
 
-/// Runs in each worker first.
+/// Runs in each worker first. The counters go in with the worker's first message, which it sends when its
+/// device is open: while the worker is held at its start, WebGPU's interfaces are not there yet.
 const WORKER_SCRIPT: &str = r"
-self.noted = { dispatches: 0, events: [] };
-for (const name of ['dispatchWorkgroups', 'dispatchWorkgroupsIndirect']) {
+self.noted = { dispatches: 0, counting: false, events: [] };
+const count = () => {
   const encoder = self.GPUComputePassEncoder?.prototype;
-  if (!encoder) break;
-  const real = encoder[name];
-  encoder[name] = function (...a) { self.noted.dispatches++; return real.apply(this, a); };
-}
+  if (self.noted.counting || !encoder) return;
+  self.noted.counting = true;
+  for (const name of ['dispatchWorkgroups', 'dispatchWorkgroupsIndirect']) {
+    const real = encoder[name];
+    encoder[name] = function (...a) { self.noted.dispatches++; return real.apply(this, a); };
+  }
+};
 const post = self.postMessage.bind(self);
 self.postMessage = (message, ...rest) => {
+  count();
   const event = JSON.parse(message[0]);
   if (event.event === 'step' || event.event === 'classified')
     self.noted.events.push({
@@ -194,6 +199,9 @@ fn trained(
     page.wait_metric("state", PATIENCE, |state| state == "paused")?;
     let notes = notes(&mut page, script, "step")?;
     let first = notes.first().context("no step was noted")?;
+    if backend == "webgpu" && first.dispatches == 0.0 {
+        bail!("no dispatch was counted: the browser hides GPUComputePassEncoder from workers");
+    }
     let first_step_ms = first.at - pressed.as_f64().unwrap_or(f64::NAN);
     let pictures = if twin == "on" {
         classified(&mut page, script)?
