@@ -146,7 +146,9 @@ fn f32_logits_agree_but_for_potentials_at_a_threshold() {
             conversion.departures.first()
         );
         for departure in &conversion.departures {
-            assert!(departure.margin < 1e-4, "{name}: {departure}");
+            // Sums of a hundred f32 terms of up to 15 theta, in two orders, part by some 1e-4 theta at most; a wrong
+            // weight parts them by tenths (see below).
+            assert!(departure.margin < 1e-3, "{name}: {departure}");
         }
     }
 }
