@@ -11,7 +11,8 @@ use xtask::{bench, data, site, suite};
 const HELP: &str = "\
 cargo xtask serve [--port 8080] [--no-build]   build the page and serve it on this machine
 cargo xtask test [native|web|page]…            every test, or some groups of them
-cargo xtask build                              build the deployable site into dist/
+cargo xtask build [--quick]                    build the deployable site into dist/; --quick: only the CPU engine,
+                                               large and slow, for looking at a change to the page
 cargo xtask data [DIR]                         CIFAR shards beside the page, from DIR or downloaded
 cargo xtask bench [--preset NAME] [--batch N] [--steps N] [--gpu-steps N] [--peers] [--no-build]
                                                what the built page takes, in a headless browser
@@ -40,9 +41,14 @@ fn run() -> Result<()> {
         Some("serve") => serve(arguments),
         Some("test") => test(arguments),
         Some("build") => {
+            let kind = match arguments.next()? {
+                Some(Long("quick")) => site::Kind::Quick,
+                None => site::Kind::Whole,
+                Some(other) => return Err(other.unexpected().into()),
+            };
             nothing_more(arguments)?;
             setup::ensure(&[Purpose::Build])?;
-            site::build().map(|_| ())
+            site::build(kind).map(|_| ())
         }
         Some("data") => {
             let mut folder = None;
@@ -78,7 +84,7 @@ fn serve(mut arguments: lexopt::Parser) -> Result<()> {
     }
     let dist = if build {
         setup::ensure(&[Purpose::Build])?;
-        site::build()?
+        site::build(site::Kind::Whole)?
     } else {
         site::dist()
     };
@@ -110,7 +116,7 @@ fn bench(mut arguments: lexopt::Parser) -> Result<()> {
     }
     setup::ensure(&purposes)?;
     if build {
-        site::build()?;
+        site::build(site::Kind::Whole)?;
     }
     bench::run(&plan)
 }

@@ -12,21 +12,50 @@ use std::time::Instant;
 /// The engines' names; each becomes `NAME_loader.js`, `NAME.js` and `NAME_bg.wasm`.
 const ENGINES: [&str; 2] = ["worker_cpu", "worker_gpu"];
 
+/// What [`build`] makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The site to deploy.
+    Whole,
+    /// For a developer's next look: the CPU engine alone, without optimisation across crates. Quick to build
+    /// again, large, and slower.
+    Quick,
+}
+
+/// The page without the WebGPU engine, for [`Kind::Quick`]; trunk's paths are relative to it.
+const QUICK_PAGE: &str = "index.quick.html";
+
 /// Builds the site and returns its folder; the tools must be there ([`crate::setup`]).
-pub fn build() -> Result<PathBuf> {
+pub fn build(kind: Kind) -> Result<PathBuf> {
     let started = Instant::now();
     let dist = dist();
     let id = build_id()?;
     println!("Building the site, build {id} (about 12 minutes the first time, then seconds)");
     // trunk builds offline, so the crates must be here first.
     run(command("cargo").args(["fetch", "--target", "wasm32-unknown-unknown"]))?;
-    let trunk = find("trunk").context("trunk is not installed")?;
-    run(command(trunk)
+    let mut trunk = command(find("trunk").context("trunk is not installed")?);
+    trunk
         .arg("build")
         .env("GEMST_BUILD_ID", &id)
         // trunk reads this variable as true or false and refuses the customary 1.
-        .env_remove("NO_COLOR"))?;
-    for engine in ENGINES {
+        .env_remove("NO_COLOR");
+    if kind == Kind::Quick {
+        trunk.arg(quick_page()?);
+        for profile in ["PAGE", "WEB"] {
+            trunk
+                .env(format!("CARGO_PROFILE_{profile}_LTO"), "off")
+                .env(format!("CARGO_PROFILE_{profile}_CODEGEN_UNITS"), "16")
+                .env(format!("CARGO_PROFILE_{profile}_INCREMENTAL"), "true");
+        }
+    }
+    run(&mut trunk)?;
+    if kind == Kind::Quick {
+        let built = dist.join(QUICK_PAGE);
+        if built.is_file() {
+            fs::rename(built, dist.join("index.html"))?;
+        }
+    }
+    for engine in kind.engines() {
         let wasm = dist.join(format!("{engine}_bg.wasm"));
         // The functions' names are a fifth of what a visitor would download.
         let stripped = without_sections(&fs::read(&wasm)?, &["name", "producers"])?;
@@ -42,6 +71,24 @@ pub fn build() -> Result<PathBuf> {
         started.elapsed().as_secs_f64()
     );
     Ok(dist)
+}
+
+impl Kind {
+    fn engines(self) -> &'static [&'static str] {
+        match self {
+            Self::Whole => &ENGINES,
+            Self::Quick => &ENGINES[..1],
+        }
+    }
+}
+
+/// Writes the page of a quick build and returns its path.
+fn quick_page() -> Result<PathBuf> {
+    let page = fs::read_to_string(root().join("index.html"))?;
+    let path = root().join(QUICK_PAGE);
+    let lines = page.lines().filter(|line| !line.contains("worker_gpu"));
+    fs::write(&path, lines.collect::<Vec<_>>().join("\n"))?;
+    Ok(path)
 }
 
 /// Where the site is built.

@@ -196,7 +196,7 @@ fn web(run: &mut Run) -> Result<()> {
 }
 
 fn build(_: &mut Run) -> Result<()> {
-    site::build().map(|_| ())
+    site::build(site::Kind::Whole).map(|_| ())
 }
 
 fn page(run: &mut Run) -> Result<()> {
