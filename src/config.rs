@@ -42,7 +42,10 @@ pub struct RunConfig {
 pub struct TrainConfig {
     /// Images per step.
     pub batch: usize,
-    /// Peak learning rate of AdamW.
+    /// The rule that moves hidden weight matrices; everything else is AdamW's.
+    #[serde(default, skip_serializing_if = "Optimizer::is_default")]
+    pub optimizer: Optimizer,
+    /// Peak learning rate.
     pub lr: f64,
     /// Learning rate at the end of the cosine.
     pub lr_min: f64,
@@ -64,6 +67,23 @@ pub struct TrainConfig {
     pub freeze: Freeze,
     /// Image augmentation of training batches.
     pub augment: Augment,
+}
+
+/// How hidden weight matrices are moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimizer {
+    /// AdamW, arXiv:1711.05101.
+    #[default]
+    AdamW,
+    /// Muon: AdamW's momentum with equal singular values; fewer steps, more matrix products in each.
+    Muon,
+}
+
+impl Optimizer {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Which parameters a step may change.

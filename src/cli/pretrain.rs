@@ -2,7 +2,7 @@
 
 use super::source::{Source, read_member, write_whole};
 use super::{DeviceName, Failure};
-use crate::config::{Augment, RunConfig, preset};
+use crate::config::{Augment, Optimizer, RunConfig, preset};
 use crate::data::{Batch, ImageSet, Sampler, Split, batch::train_batch};
 use crate::train::{Checkpoint, Member, Precision, Session, Tally};
 use clap::Args;
@@ -30,6 +30,9 @@ pub struct Pretrain {
     /// Preset to train.
     #[arg(long, default_value = "small")]
     preset: String,
+    /// JSON file of a network (`ModelConfig`, as in a checkpoint's header) to train in place of the preset's.
+    #[arg(long)]
+    model: Option<PathBuf>,
     /// Folder for last.safetensors (resume), best.safetensors (by validation), model.safetensors (f16, to ship) and
     /// log.jsonl.
     #[arg(long)]
@@ -46,6 +49,9 @@ pub struct Pretrain {
     /// Images per step.
     #[arg(long, default_value_t = 64)]
     batch: usize,
+    /// Move hidden matrices by Muon instead of AdamW.
+    #[arg(long)]
+    muon: bool,
     /// Peak learning rate.
     #[arg(long, default_value_t = 2e-3)]
     lr: f64,
@@ -169,9 +175,18 @@ impl Pretrain {
                 names.join(", ")
             )
         })?;
+        if let Some(path) = &self.model {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+            config.model = serde_json::from_str(&text)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+        }
         config.seed = self.seed;
         let train = &mut config.train;
         train.batch = self.batch;
+        if self.muon {
+            train.optimizer = Optimizer::Muon;
+        }
         train.lr = self.lr;
         train.total_steps = images.div_ceil(self.batch as u64) * self.epochs;
         train.warmup_steps = (self.warmup * train.total_steps as f64) as u64;

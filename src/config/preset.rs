@@ -233,6 +233,7 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             batch: 32,
+            optimizer: Optimizer::AdamW,
             lr: 1e-3,
             lr_min: 1e-5,
             warmup_steps: 50,

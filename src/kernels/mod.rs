@@ -10,12 +10,14 @@
 //! | [`exp_g_if`] | our ExpG-IF as a quantiser, trained straight through | [`exp_g_if_reference`] |
 //! | [`exp_g_if_spikes`] | the same neuron, spike by spike | – |
 //! | [`spike_count`] | spikes behind an ExpG-IF output | – |
+//! | [`conv()`] | convolution | [`conv_reference`] |
 //! | [`batch_norm`] | BatchNorm with the batch's statistics | [`batch_norm_reference`] |
 //! | [`softmax_cross_entropy`] | the loss, against soft targets | [`softmax_cross_entropy_reference`] |
 //!
 //! Tensors are `f32`. The device comes with the tensor, and nothing is read back.
 
 mod batch_norm;
+mod conv;
 mod cross_entropy;
 #[cfg(feature = "cube")]
 mod cube;
@@ -26,6 +28,7 @@ pub mod surrogate;
 pub use batch_norm::{
     BatchNormOutput, at_step, batch_norm, batch_norm_layer, batch_norm_reference,
 };
+pub use conv::{ConvParams, conv, conv_reference};
 pub use cross_entropy::{softmax_cross_entropy, softmax_cross_entropy_reference};
 pub(crate) use exp_g_if::THETA_MIN;
 pub use exp_g_if::{

@@ -11,7 +11,7 @@
 use super::fold::BATCH_NORM_EPSILON;
 use super::init::Init;
 use crate::config::NormKind;
-use crate::kernels::batch_norm_layer;
+use crate::kernels::{ConvParams, batch_norm_layer, conv};
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, PaddingConfig2d};
@@ -110,6 +110,7 @@ impl SpikeLinear {
 pub struct SpikeConv {
     conv: Conv2d,
     norm: Norm,
+    padding: usize,
 }
 
 /// Geometry of a [`SpikeConv`].
@@ -157,11 +158,25 @@ impl SpikeConv {
         Self {
             conv,
             norm: Norm::new(norm, c_out, init),
+            padding: pad,
         }
     }
 
     /// `[R, C_in, S, S] -> [R, C_out, S/stride, S/stride]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.norm.maps(self.conv.forward(x))
+        let y = conv(
+            x,
+            self.conv.weight.val(),
+            ConvParams {
+                stride: self.conv.stride[0],
+                padding: self.padding,
+                groups: self.conv.groups,
+            },
+        );
+        let y = match &self.conv.bias {
+            Some(bias) => y + bias.val().reshape([1, -1, 1, 1]),
+            None => y,
+        };
+        self.norm.maps(y)
     }
 }

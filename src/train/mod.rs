@@ -4,6 +4,7 @@ pub mod checkpoint;
 pub mod conversion;
 pub mod eval;
 pub mod loss;
+mod muon;
 pub mod optim;
 pub mod params;
 pub mod schedule;

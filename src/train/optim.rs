@@ -1,13 +1,18 @@
 //! AdamW (arXiv:1711.05101) over one flat vector: burn's own update rule, applied once to all parameters
 //! instead of once per tensor, with the clipping by the *global* norm that published recipes mean
-//! (burn clips each tensor by itself).
+//! (burn clips each tensor by itself). Hidden matrices can follow Muon instead ([`muon`]).
 
-use super::params;
+use super::{muon, params};
+use crate::config::Optimizer as Rule;
 use burn::module::Module;
 use burn::optim::{
     AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer,
 };
 use burn::tensor::{Tensor, TensorData};
+use std::collections::BTreeMap;
+
+/// Decay of the first moment.
+const BETA_1: f32 = 0.9;
 
 /// Optimiser state of a whole network.
 #[derive(Clone)]
@@ -29,6 +34,8 @@ pub struct Update {
     pub weight_decay: f64,
     /// Bound of the global gradient norm; 0 for none.
     pub clip_norm: f64,
+    /// The rule for hidden matrices.
+    pub optimizer: Rule,
 }
 
 /// Moments of the optimiser as plain vectors.
@@ -49,6 +56,7 @@ impl Default for FlatAdamW {
     fn default() -> Self {
         // burn's default epsilon is 1e-5; recipes mean 1e-8. Decay is applied here, by mask.
         let rule = AdamWConfig::new()
+            .with_beta_1(BETA_1)
             .with_epsilon(1e-8)
             .with_weight_decay(0.0)
             .build();
@@ -80,11 +88,21 @@ impl FlatAdamW {
             .take()
             .unwrap_or_else(|| decay_mask(&network, &weights));
         let grad = clip(grad, update.clip_norm);
+        let momentum_grad = grad.clone();
         let decay = decays.clone() * trained.clone() * (update.lr * update.weight_decay);
         let decayed = weights.clone() - weights * decay;
         let (moved, state) = self
             .rule
             .step(update.lr, decayed.clone(), grad, self.state.take());
+        let moved = match (update.optimizer, &state) {
+            (Rule::Muon, Some(state)) => {
+                let momentum = &state.momentum.moment_1;
+                // Nesterov's look-ahead.
+                let momentum = momentum.clone() * BETA_1 + momentum_grad * (1.0 - BETA_1);
+                with_muon(&network, moved, &decayed, momentum, update.lr)
+            }
+            _ => moved,
+        };
         // Moments of a tensor that was just frozen still move it: hold it by the mask.
         let moved = decayed.clone() + (moved - decayed) * trained.clone();
         let network = params::unflatten(network, &moved);
@@ -127,6 +145,47 @@ impl FlatAdamW {
             ))
         });
     }
+}
+
+/// The flat weights after an AdamW step, those of hidden matrices replaced by Muon's. Both rules share the moments, so
+/// that a run saves and resumes alike under either.
+fn with_muon<M: Module>(
+    network: &M,
+    moved: Tensor<1>,
+    decayed: &Tensor<1>,
+    momentum: Tensor<1>,
+    lr: f64,
+) -> Tensor<1> {
+    let entries = params::entries(network);
+    let mut at = 0;
+    let mut ranges = Vec::new();
+    let mut alike: BTreeMap<[usize; 2], Vec<(usize, usize)>> = BTreeMap::new();
+    for entry in entries.iter().filter(|entry| !entry.buffer) {
+        if let Some([count, rows, columns]) = muon::matrices(entry) {
+            let tensors = alike.entry([rows, columns]).or_default();
+            tensors.push((ranges.len(), count));
+        }
+        ranges.push(at..at + entry.len());
+        at += entry.len();
+    }
+    let slice = |x: &Tensor<1>, index: usize| x.clone().slice([ranges[index].clone()]);
+    let mut parts: Vec<Tensor<1>> = (0..ranges.len())
+        .map(|index| slice(&moved, index))
+        .collect();
+    // Matrices of one shape are one batch: fewer and larger products.
+    for (shape, tensors) in alike {
+        let momenta = tensors.iter().map(|(index, _)| slice(&momentum, *index));
+        let count = tensors.iter().map(|(_, count)| count).sum();
+        let steps = muon::step(Tensor::cat(momenta.collect(), 0), count, shape) * lr;
+        let mut at = 0;
+        for (index, _) in tensors {
+            let len = ranges[index].len();
+            let step = steps.clone().slice([at..at + len]);
+            parts[index] = slice(decayed, index) - step;
+            at += len;
+        }
+    }
+    Tensor::cat(parts, 0)
 }
 
 /// 1 for every element of a trained tensor, 0 for a frozen one, in the order of [`params::flatten`].

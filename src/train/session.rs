@@ -147,6 +147,7 @@ impl Session {
             lr,
             weight_decay: train.weight_decay,
             clip_norm: train.clip_norm,
+            optimizer: train.optimizer,
         };
         // The optimiser takes the network by value; a clone is a set of handles.
         self.network = self

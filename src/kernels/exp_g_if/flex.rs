@@ -61,7 +61,7 @@ impl ExpGIfOps for Flex {
         p: ExpGIfParams,
     ) -> FloatTensor<Self> {
         let ladder = Ladder::new(&theta, &p);
-        map(&z, |z| ladder.code(ladder.potential(z)) * ladder.theta)
+        map(&z, move |z| ladder.code(ladder.potential(z)) * ladder.theta)
     }
 
     fn exp_g_if_count(
@@ -90,9 +90,14 @@ impl ExpGIfOps for Flex {
     }
 }
 
+/// `f` owns what it captures (`move`): behind a reference, a store to `out` could change it, and the loop would not be
+/// SIMD.
 fn map(x: &FlexTensor, f: impl Fn(f32) -> f32) -> FlexTensor {
     let x = x.to_contiguous();
-    let out = x.storage().iter().map(|&x| f(x)).collect();
+    let values: &[f32] = x.storage();
+    let mut out = vec![0.0f32; values.len()];
+    let pairs = out.iter_mut().zip(values);
+    pairs.for_each(|(out, &x)| *out = f(x));
     FlexTensor::from_data(TensorData::new::<f32, _>(out, x.shape()))
 }
 

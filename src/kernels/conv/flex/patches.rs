@@ -1,0 +1,178 @@
+//! Patches of a tile of images as a matrix `[C_in/g k k, images · H' W']`, and back.
+
+use super::{Plan, matrix};
+use burn::backend::flex::FlexTensor;
+use std::ops::Range;
+
+/// Columns a tile aims at: enough for the matrix product to reach its speed, few enough that a patch matrix of
+/// some hundred rows stays in a second-level cache.
+const COLUMNS: usize = 256;
+
+/// Working memory of one convolution.
+pub(super) struct Patches {
+    plan: Plan,
+    images: usize,
+    /// `[C_in/g k k, images · H' W']`.
+    patches: FlexTensor,
+    /// `[C_out/g, images · H' W']`.
+    outputs: FlexTensor,
+    /// One channel with its border of zeros.
+    padded: Vec<f32>,
+    padded_side: [usize; 2],
+}
+
+impl Patches {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let images = (COLUMNS / plan.positions().max(1)).clamp(1, plan.rows.max(1));
+        let padded_side = plan.input.map(|side| side + 2 * plan.padding);
+        Self {
+            plan: *plan,
+            images,
+            patches: matrix(0, 0),
+            outputs: matrix(0, 0),
+            padded: vec![0.0; padded_side[0] * padded_side[1]],
+            padded_side,
+        }
+    }
+
+    /// Ranges of images that are worked on together.
+    pub(super) fn tiles(&self) -> Vec<Range<usize>> {
+        let (rows, images) = (self.plan.rows, self.images);
+        let starts = (0..rows).step_by(images);
+        starts.map(|from| from..(from + images).min(rows)).collect()
+    }
+
+    /// The matrix that [`Self::gather`] filled.
+    pub(super) fn matrix(&self) -> FlexTensor {
+        self.patches.clone()
+    }
+
+    /// Fills the patch matrix from the images `x [R, C_in, H, W]` of a tile.
+    pub(super) fn gather(&mut self, x: &[f32], group: usize, tile: &Range<usize>) {
+        let plan = self.plan;
+        let columns = tile.len() * plan.positions();
+        fit(&mut self.patches, plan.depth(), columns);
+        let patches = self.patches.storage_mut::<f32>();
+        let [height, width] = plan.input;
+        let [_, padded_width] = self.padded_side;
+        let channels = plan.c_in / plan.groups;
+        let taps = plan.kernel[0] * plan.kernel[1];
+        for (slot, image) in tile.clone().enumerate() {
+            for channel in 0..channels {
+                let at = (image * plan.c_in + group * channels + channel) * height * width;
+                let picture = &x[at..at + height * width];
+                for (row, line) in picture.chunks_exact(width).enumerate() {
+                    let start = (row + plan.padding) * padded_width + plan.padding;
+                    self.padded[start..start + width].copy_from_slice(line);
+                }
+                for tap in 0..taps {
+                    let (u, v) = (tap / plan.kernel[1], tap % plan.kernel[1]);
+                    let start = (channel * taps + tap) * columns + slot * plan.positions();
+                    let target = &mut patches[start..start + plan.positions()];
+                    for (i, line) in target.chunks_exact_mut(plan.output[1]).enumerate() {
+                        let source = &self.padded[(i * plan.stride + u) * padded_width + v..];
+                        if plan.stride == 1 {
+                            line.copy_from_slice(&source[..line.len()]);
+                        } else {
+                            let source = source.iter().step_by(plan.stride);
+                            line.iter_mut()
+                                .zip(source)
+                                .for_each(|(to, from)| *to = *from);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds a patch matrix's numbers to the pixels `x_grad [R, C_in, H, W]` they came from.
+    pub(super) fn scatter(
+        &mut self,
+        patches: &[f32],
+        group: usize,
+        tile: &Range<usize>,
+        x_grad: &mut [f32],
+    ) {
+        let plan = self.plan;
+        let columns = tile.len() * plan.positions();
+        let [height, width] = plan.input;
+        let [_, padded_width] = self.padded_side;
+        let channels = plan.c_in / plan.groups;
+        let taps = plan.kernel[0] * plan.kernel[1];
+        for (slot, image) in tile.clone().enumerate() {
+            for channel in 0..channels {
+                self.padded.fill(0.0);
+                for tap in 0..taps {
+                    let (u, v) = (tap / plan.kernel[1], tap % plan.kernel[1]);
+                    let start = (channel * taps + tap) * columns + slot * plan.positions();
+                    let source = &patches[start..start + plan.positions()];
+                    for (i, line) in source.chunks_exact(plan.output[1]).enumerate() {
+                        let target = &mut self.padded[(i * plan.stride + u) * padded_width + v..];
+                        if plan.stride == 1 {
+                            let pairs = target.iter_mut().zip(line);
+                            pairs.for_each(|(to, from)| *to += from);
+                        } else {
+                            let pairs = target.iter_mut().step_by(plan.stride).zip(line);
+                            pairs.for_each(|(to, from)| *to += from);
+                        }
+                    }
+                }
+                let at = (image * plan.c_in + group * channels + channel) * height * width;
+                let picture = &mut x_grad[at..at + height * width];
+                for (row, line) in picture.chunks_exact_mut(width).enumerate() {
+                    let start = (row + plan.padding) * padded_width + plan.padding;
+                    line.copy_from_slice(&self.padded[start..start + width]);
+                }
+            }
+        }
+    }
+
+    /// The group's part of `y [R, C_out, H', W']` of a tile as `[C_out/g, images · H' W']`.
+    pub(super) fn gather_outputs(
+        &mut self,
+        y: &[f32],
+        group: usize,
+        tile: &Range<usize>,
+    ) -> FlexTensor {
+        let plan = self.plan;
+        let positions = plan.positions();
+        let columns = tile.len() * positions;
+        fit(&mut self.outputs, plan.c_out / plan.groups, columns);
+        let outputs = self.outputs.storage_mut::<f32>();
+        for (slot, image) in tile.clone().enumerate() {
+            let start = image * plan.c_out * positions + group * plan.group_outputs();
+            let maps = y[start..start + plan.group_outputs()].chunks_exact(positions);
+            for (map, line) in maps.zip(outputs.chunks_exact_mut(columns)) {
+                line[slot * positions..][..positions].copy_from_slice(map);
+            }
+        }
+        self.outputs.clone()
+    }
+
+    /// Writes `[C_out/g, images · H' W']` to the group's part of `y [R, C_out, H', W']`.
+    pub(super) fn scatter_outputs(
+        &self,
+        outputs: &[f32],
+        group: usize,
+        tile: &Range<usize>,
+        y: &mut [f32],
+    ) {
+        let plan = self.plan;
+        let positions = plan.positions();
+        for (slot, image) in tile.clone().enumerate() {
+            let start = image * plan.c_out * positions + group * plan.group_outputs();
+            let maps = y[start..start + plan.group_outputs()].chunks_exact_mut(positions);
+            for (map, line) in maps.zip(outputs.chunks_exact(tile.len() * positions)) {
+                map.copy_from_slice(&line[slot * positions..][..positions]);
+            }
+        }
+    }
+}
+
+/// A buffer of that shape; the one in hand if it fits.
+fn fit(buffer: &mut FlexTensor, rows: usize, columns: usize) {
+    let shape = buffer.layout().shape();
+    if shape[0] != rows || shape[1] != columns {
+        *buffer = matrix(rows, columns);
+    }
+}

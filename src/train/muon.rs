@@ -1,0 +1,129 @@
+//! Muon (K. Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"): the momentum of a weight
+//! matrix is replaced by the nearest matrix with equal singular values before it is applied.
+//!
+//! ```text
+//! M = the first moment with Nesterov's look-ahead        O = UVᵀ of M = UΣVᵀ, approximately
+//! W -= lr · 0.2 √max(rows, columns) · O
+//! ```
+//!
+//! The factor (Liu et al. 2025, arXiv:2502.16982) gives updates the size that AdamW's have, so that both share one
+//! learning rate and decay. UVᵀ comes from five Newton–Schulz steps, matrix products only, with Jordan's
+//! coefficients, which push singular values into about 0.7 to 1.2 quickly instead of to 1 slowly.
+
+use super::params::Entry;
+use burn::tensor::Tensor;
+
+/// Coefficients of `X <- a X + b (XXᵀ) X + c (XXᵀ)² X`.
+const COEFFICIENTS: [f32; 3] = [3.4445, -4.7750, 2.0315];
+const ITERATIONS: usize = 5;
+/// Matrices with a shorter side than this are left to AdamW: depth-wise kernels, the convolution on pixels.
+const SHORTEST: usize = 16;
+
+/// A batch of matrices `[count, rows, columns]`, if Muon takes this tensor: hidden weights, no head, embedding or
+/// norm.
+pub(super) fn matrices(entry: &Entry) -> Option<[usize; 3]> {
+    let head = entry.name.split('.').any(|part| part == "head");
+    if head || !entry.decays || !entry.trains {
+        return None;
+    }
+    let shape = match *entry.shape.as_slice() {
+        [rows, columns] => [1, rows, columns],
+        [groups, rows, columns] => [groups, rows, columns],
+        [rows, a, b, c] => [1, rows, a * b * c],
+        _ => return None,
+    };
+    (shape[1].min(shape[2]) >= SHORTEST).then_some(shape)
+}
+
+/// Muon's step, for a learning rate of 1, in the direction of the momentum of `count` matrices, end to end.
+pub(super) fn step(momentum: Tensor<1>, count: usize, [rows, columns]: [usize; 2]) -> Tensor<1> {
+    let elements = count * rows * columns;
+    let matrices = momentum.reshape([count, rows, columns]);
+    let size = 0.2 * (rows.max(columns) as f32).sqrt();
+    let direction = if rows > columns {
+        orthogonal(matrices.swap_dims(1, 2)).swap_dims(1, 2)
+    } else {
+        orthogonal(matrices)
+    };
+    direction.reshape([elements]) * size
+}
+
+/// `[n, r, c]` with r ≤ c to about the nearest matrices with orthonormal rows.
+fn orthogonal(x: Tensor<3>) -> Tensor<3> {
+    let [a, b, c] = COEFFICIENTS;
+    let norm = x.clone().square().sum_dim(2).sum_dim(1).sqrt();
+    let mut x = x / (norm + 1e-7);
+    for _ in 0..ITERATIONS {
+        let gram = x.clone().matmul(x.clone().swap_dims(1, 2));
+        let polynomial = gram.clone() * b + gram.clone().matmul(gram) * c;
+        x = x.clone() * a + polynomial.matmul(x);
+    }
+    x
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Device, TensorData};
+
+    fn numbers(x: Tensor<1>) -> Vec<f32> {
+        x.into_data().iter::<f32>().collect()
+    }
+
+    fn entry(name: &str, shape: &[usize]) -> Entry {
+        Entry {
+            name: name.into(),
+            shape: shape.to_vec(),
+            buffer: false,
+            decays: true,
+            trains: true,
+        }
+    }
+
+    /// diag(3, 0.5) padded: singular vectors are the axes, so UVᵀ is the identity whatever the singular values.
+    #[test]
+    fn singular_values_become_about_one() {
+        let size = 16;
+        let mut values = vec![0.0f32; size * 2 * size];
+        for i in 0..size {
+            values[i * 2 * size + i] = 0.5 + i as f32;
+        }
+        let x = Tensor::<1>::from_data(TensorData::new(values, [size * 2 * size]), &Device::flex());
+        let moved = numbers(step(x.clone(), 1, [size, 2 * size]));
+        let scale = 0.2 * (2.0 * size as f32).sqrt();
+        for (i, row) in moved.chunks_exact(2 * size).enumerate() {
+            for (j, value) in row.iter().enumerate() {
+                let wanted = if i == j { 0.65..1.25 } else { -1e-3..1e-3 };
+                assert!(wanted.contains(&(value / scale)), "[{i}, {j}]: {value}");
+            }
+        }
+        // A tall matrix is the transpose of a wide one.
+        let tall = x
+            .reshape([size, 2 * size])
+            .swap_dims(0, 1)
+            .reshape([2 * size * size]);
+        let tall = step(tall, 1, [2 * size, size]).reshape([2 * size, size]);
+        let back = numbers(tall.swap_dims(0, 1).reshape([2 * size * size]));
+        for (a, b) in moved.iter().zip(&back) {
+            assert!((a - b).abs() < 1e-4, "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn hidden_matrices_only() {
+        let taken = |name: &str, shape: &[usize]| matrices(&entry(name, shape));
+        assert_eq!(
+            taken("blocks.0.fc1.weight", &[4, 32, 128]),
+            Some([4, 32, 128])
+        );
+        assert_eq!(
+            taken("stem.conv.weight", &[64, 16, 3, 3]),
+            Some([1, 64, 144])
+        );
+        assert_eq!(taken("stem.dw.conv.weight", &[64, 1, 3, 3]), None);
+        assert_eq!(taken("Spiking.head.weight", &[128, 100]), None);
+        let mut norm = entry("norm.gamma", &[32, 32]);
+        norm.decays = false;
+        assert_eq!(matrices(&norm), None);
+    }
+}
