@@ -22,6 +22,15 @@ const EVAL_BATCH: usize = 250;
 /// Steps between readings of the loss: each waits for the device.
 const READ_EVERY: u64 = 10;
 
+/// [`Optimizer`] on the command line.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Rule {
+    /// AdamW.
+    Adamw,
+    /// Muon.
+    Muon,
+}
+
 /// Arguments of `train pretrain`.
 #[derive(Args)]
 pub struct Pretrain {
@@ -49,9 +58,9 @@ pub struct Pretrain {
     /// Images per step.
     #[arg(long, default_value_t = 64)]
     batch: usize,
-    /// Move hidden matrices by Muon instead of AdamW.
-    #[arg(long)]
-    muon: bool,
+    /// How hidden weight matrices are moved; the preset's way by default.
+    #[arg(long, value_enum)]
+    optimizer: Option<Rule>,
     /// Peak learning rate.
     #[arg(long, default_value_t = 2e-3)]
     lr: f64,
@@ -184,9 +193,11 @@ impl Pretrain {
         config.seed = self.seed;
         let train = &mut config.train;
         train.batch = self.batch;
-        if self.muon {
-            train.optimizer = Optimizer::Muon;
-        }
+        train.optimizer = match self.optimizer {
+            None => train.optimizer,
+            Some(Rule::Adamw) => Optimizer::AdamW,
+            Some(Rule::Muon) => Optimizer::Muon,
+        };
         train.lr = self.lr;
         train.total_steps = images.div_ceil(self.batch as u64) * self.epochs;
         train.warmup_steps = (self.warmup * train.total_steps as f64) as u64;

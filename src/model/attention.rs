@@ -156,9 +156,10 @@ impl Attention {
         groups
             .iter()
             .for_each(|group| self.record_context(group, trace));
+        let weighted = matches!(self.neuron.code(), Code::Weighted { .. });
         let mixed = groups.into_iter().map(|group| {
             let windows = group.windows;
-            windows.reverse(group.mix(self.config.kind))
+            windows.reverse(group.mix(self.config.kind, weighted))
         });
         Tensor::cat(mixed.collect(), 2).reshape([all, dim])
     }
@@ -222,7 +223,7 @@ struct HeadGroup {
 
 impl HeadGroup {
     /// The product, `[R, windows, h, W, d]`.
-    fn mix(self, kind: AttentionKind) -> Tensor<5> {
+    fn mix(self, kind: AttentionKind, weighted: bool) -> Tensor<5> {
         let Self {
             windows,
             order,
@@ -230,7 +231,7 @@ impl HeadGroup {
             k,
             v,
         } = self;
-        let scale = product_scale(windows.tokens(), q.dims()[4]);
+        let scale = product_scale(windows.tokens(), q.dims()[4], weighted);
         match (kind, order) {
             (AttentionKind::Card, _) => card(&windows, q, k, v),
             (_, AttentionOrder::Linear) => q.matmul(k.swap_dims(3, 4).matmul(v)) * scale,
@@ -248,9 +249,11 @@ impl HeadGroup {
 
 /// Power of two (a shift in hardware) that brings `(q kᵀ) v` over `tokens` tokens and `d` channels into the next
 /// neuron's range: 1/8 at Spikformer's 64 tokens and 32 channels a head, and more for smaller windows, where fewer
-/// spikes meet.
-pub(super) fn product_scale(tokens: usize, d: usize) -> f32 {
-    (256.0 / (tokens * d) as f32).log2().round().exp2()
+/// spikes meet. Behind `weighted` spikes, whose trains carry some 0.4 on average where binary ones carry a rate of
+/// 0.1 to 0.2 three times over, 2^-5 of that: at more, the neuron is saturated and nothing in front of it learns.
+pub(super) fn product_scale(tokens: usize, d: usize, weighted: bool) -> f32 {
+    let spikes = if weighted { 8.0 } else { 256.0 };
+    (spikes / (tokens * d) as f32).log2().round().exp2()
 }
 
 /// The card's formula on `[R, windows, h, W, d]`.

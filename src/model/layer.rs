@@ -38,6 +38,20 @@ impl Norm {
         }
     }
 
+    /// With a scale of zero.
+    fn silent(self, init: &mut Init) -> Self {
+        match self {
+            Self::Batch(mut norm) => {
+                norm.gamma = init.constant(norm.gamma.dims(), 0.0);
+                Self::Batch(norm)
+            }
+            Self::Layer(mut norm) => {
+                norm.gamma = init.constant(norm.gamma.dims(), 0.0);
+                Self::Layer(norm)
+            }
+        }
+    }
+
     /// `[R, C] -> [R, C]`.
     fn rows(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
@@ -75,6 +89,14 @@ impl SpikeLinear {
             bias: (norm == NormKind::Layer).then(|| init.constant([c_out], 0.0)),
             norm: Norm::new(norm, c_out, init),
         }
+    }
+
+    /// The same layer with BatchNorm's scale at zero: the last one of a residual branch, which then begins as nothing
+    /// and grows where it helps, instead of adding noise of the signal's own size (Goyal et al. 2017,
+    /// arXiv:1706.02677, §5.1).
+    pub fn silent(mut self, init: &mut Init) -> Self {
+        self.norm = self.norm.silent(init);
+        self
     }
 
     /// C_out.
@@ -160,6 +182,12 @@ impl SpikeConv {
             norm: Norm::new(norm, c_out, init),
             padding: pad,
         }
+    }
+
+    /// See [`SpikeLinear::silent`].
+    pub fn silent(mut self, init: &mut Init) -> Self {
+        self.norm = self.norm.silent(init);
+        self
     }
 
     /// `[R, C_in, S, S] -> [R, C_out, S/stride, S/stride]`.

@@ -23,6 +23,8 @@ pub struct FlatAdamW {
     weights: Option<Tensor<1>>,
     /// 1 where weight decay applies.
     decays: Option<Tensor<1>>,
+    /// Least values.
+    floors: Option<Tensor<1>>,
 }
 
 /// What one update does.
@@ -65,6 +67,7 @@ impl Default for FlatAdamW {
             state: None,
             weights: None,
             decays: None,
+            floors: None,
         }
     }
 }
@@ -87,6 +90,10 @@ impl FlatAdamW {
             .decays
             .take()
             .unwrap_or_else(|| decay_mask(&network, &weights));
+        let floors = self
+            .floors
+            .take()
+            .unwrap_or_else(|| floors(&network).to_device(&weights.device()));
         let grad = clip(grad, update.clip_norm);
         let momentum_grad = grad.clone();
         let decay = decays.clone() * trained.clone() * (update.lr * update.weight_decay);
@@ -105,9 +112,11 @@ impl FlatAdamW {
         };
         // Moments of a tensor that was just frozen still move it: hold it by the mask.
         let moved = decayed.clone() + (moved - decayed) * trained.clone();
+        let moved = moved.max_pair(floors.clone());
         let network = params::unflatten(network, &moved);
         self.weights = Some(moved);
         self.decays = Some(decays);
+        self.floors = Some(floors);
         self.state = state;
         network
     }
@@ -116,6 +125,7 @@ impl FlatAdamW {
     pub fn forget_weights(&mut self) {
         self.weights = None;
         self.decays = None;
+        self.floors = None;
     }
 
     /// The moments and the number of updates behind them, still on the device.
@@ -188,25 +198,45 @@ fn with_muon<M: Module>(
     Tensor::cat(parts, 0)
 }
 
-/// 1 for every element of a trained tensor, 0 for a frozen one, in the order of [`params::flatten`].
+/// Share of the learning rate for thresholds. AdamW moves every number by about the learning rate in a step; that is
+/// little for weights and much for a threshold of 1/8, which at high rates was carried below zero and silenced its layer.
+const THRESHOLD_RATE: f32 = 0.1;
+/// Thresholds stay above this.
+const THRESHOLD_FLOOR: f32 = 1.0 / 64.0;
+
+/// Share of the learning rate for every element, 0 for what is frozen, in the order of [`params::flatten`].
 pub fn trained_mask<M: Module>(network: &M) -> Tensor<1> {
-    mask(network, |entry| entry.trains)
+    mask(network, |entry| {
+        match (entry.trains, entry.is_threshold()) {
+            (false, _) => 0.0,
+            (true, false) => 1.0,
+            (true, true) => THRESHOLD_RATE,
+        }
+    })
+}
+
+/// The least value of every element.
+fn floors<M: Module>(network: &M) -> Tensor<1> {
+    mask(network, |entry| {
+        if entry.trains && entry.is_threshold() {
+            THRESHOLD_FLOOR
+        } else {
+            f32::MIN
+        }
+    })
 }
 
 fn decay_mask<M: Module>(network: &M, like: &Tensor<1>) -> Tensor<1> {
-    mask(network, |entry| entry.decays).to_device(&like.device())
+    mask(network, |entry| f32::from(u8::from(entry.decays))).to_device(&like.device())
 }
 
-fn mask<M: Module>(network: &M, choose: impl Fn(&params::Entry) -> bool) -> Tensor<1> {
+fn mask<M: Module>(network: &M, value: impl Fn(&params::Entry) -> f32) -> Tensor<1> {
     let mut values = Vec::new();
     for entry in params::entries(network)
         .iter()
         .filter(|entry| !entry.buffer)
     {
-        values.extend(std::iter::repeat_n(
-            f32::from(u8::from(choose(entry))),
-            entry.len(),
-        ));
+        values.extend(std::iter::repeat_n(value(entry), entry.len()));
     }
     let count = values.len();
     let device = network

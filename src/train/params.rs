@@ -37,6 +37,11 @@ impl Entry {
         }
     }
 
+    /// Whether this is a neuron's learned threshold.
+    pub fn is_threshold(&self) -> bool {
+        self.name.ends_with(".theta")
+    }
+
     /// Number of elements.
     pub fn len(&self) -> usize {
         self.shape.iter().product()

@@ -25,7 +25,7 @@ pub struct Session {
     device: Device,
     network: Network,
     optim: FlatAdamW,
-    /// 1 where the freeze policy allows training, in flat order.
+    /// Share of the learning rate that the freeze policy leaves, in flat order.
     trained: Tensor<1>,
     step: u64,
 }

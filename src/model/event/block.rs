@@ -60,7 +60,8 @@ impl Block {
                 .map(group)
                 .collect(),
         };
-        let scale = |group: &HeadGroup| f64::from(product_scale(group.windows.tokens(), group.d));
+        let scale =
+            |group: &HeadGroup| f64::from(product_scale(group.windows.tokens(), group.d, true));
         Ok(Self {
             entry,
             projections,
