@@ -59,11 +59,11 @@ impl Block {
             attention_in: neuron(init),
             attention: Attention::new(&config.attention, shape, qkv_neuron, norm, init),
             attention_out: (config.attention.kind != AttentionKind::Card).then(|| neuron(init)),
-            out: linear(dim, dim, init).silent(init),
+            out: linear(dim, dim, init).quiet(init),
             mlp_in: neuron(init),
             fc1: linear(dim, hidden, init),
             mlp_hidden: neuron(init),
-            fc2: linear(hidden, dim, init).silent(init),
+            fc2: linear(hidden, dim, init).quiet(init),
             groups,
             index,
         }
@@ -155,7 +155,7 @@ impl ConvBlock {
             dw_in: Neuron::stem(config, init),
             dw: conv(3, channels, config.norm, init),
             pw_in: Neuron::stem(config, init),
-            pw: conv(1, groups, config.norm, init).silent(init),
+            pw: conv(1, groups, config.norm, init).quiet(init),
             name,
             groups,
         }

@@ -17,6 +17,9 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, PaddingConfig2d};
 use burn::tensor::Tensor;
 
+/// Scale at which residual branches begin.
+const QUIET: f32 = 0.1;
+
 /// BatchNorm over rows (and positions) or LayerNorm over channels.
 #[derive(Module, Debug)]
 pub enum Norm {
@@ -38,15 +41,15 @@ impl Norm {
         }
     }
 
-    /// With a scale of zero.
-    fn silent(self, init: &mut Init) -> Self {
+    /// With the scale of a residual branch that begins.
+    fn quiet(self, init: &mut Init) -> Self {
         match self {
             Self::Batch(mut norm) => {
-                norm.gamma = init.constant(norm.gamma.dims(), 0.0);
+                norm.gamma = init.constant(norm.gamma.dims(), QUIET);
                 Self::Batch(norm)
             }
             Self::Layer(mut norm) => {
-                norm.gamma = init.constant(norm.gamma.dims(), 0.0);
+                norm.gamma = init.constant(norm.gamma.dims(), QUIET);
                 Self::Layer(norm)
             }
         }
@@ -91,11 +94,11 @@ impl SpikeLinear {
         }
     }
 
-    /// The same layer with BatchNorm's scale at zero: the last one of a residual branch, which then begins as nothing
-    /// and grows where it helps, instead of adding noise of the signal's own size (Goyal et al. 2017,
-    /// arXiv:1706.02677, §5.1).
-    pub fn silent(mut self, init: &mut Init) -> Self {
-        self.norm = self.norm.silent(init);
+    /// The same layer with a small scale behind it: the last one of a residual branch, which then begins as little and
+    /// grows where it helps, instead of adding noise of the signal's own size. Goyal et al. 2017 (arXiv:1706.02677,
+    /// §5.1) begin at zero.
+    pub fn quiet(mut self, init: &mut Init) -> Self {
+        self.norm = self.norm.quiet(init);
         self
     }
 
@@ -184,9 +187,9 @@ impl SpikeConv {
         }
     }
 
-    /// See [`SpikeLinear::silent`].
-    pub fn silent(mut self, init: &mut Init) -> Self {
-        self.norm = self.norm.silent(init);
+    /// See [`SpikeLinear::quiet`].
+    pub fn quiet(mut self, init: &mut Init) -> Self {
+        self.norm = self.norm.quiet(init);
         self
     }
 
