@@ -102,13 +102,19 @@ pub fn open(page: &Page, filter: Filter) {
     focus(&by_id("browser-title"));
 }
 
-/// Other images are in use: the old ones are not theirs.
-pub fn reset() {
+/// A data set was loaded: other images, or the same in another engine.
+pub fn reset(others: bool) {
     BROWSER.with_borrow_mut(|browser| {
-        *browser = Browser {
-            classes: std::mem::take(&mut browser.classes),
-            ..Browser::default()
-        };
+        if others {
+            *browser = Browser {
+                classes: std::mem::take(&mut browser.classes),
+                ..Browser::default()
+            };
+        } else if browser.pixels.is_empty() {
+            // The engine that was asked for them may be gone.
+            browser.asked.clear();
+            browser.drawn = None;
+        }
     });
 }
 

@@ -78,8 +78,11 @@ pub struct Filter {
 }
 
 impl Images {
-    /// Other images: what was known is of the ones before.
+    /// The images in use. If they are others, what was known is of the ones before.
     pub fn replace(&mut self, truth: &[u8], train: &[u32]) {
+        if self.truth == truth && self.train == train {
+            return;
+        }
         *self = Self {
             truth: truth.to_vec(),
             train: train.to_vec(),
@@ -102,7 +105,7 @@ impl Images {
         self.revision += 1;
     }
 
-    /// A number that changes with every call of the three above.
+    /// A number that changes whenever something of it does.
     pub fn revision(&self) -> u64 {
         self.revision
     }
@@ -201,6 +204,9 @@ mod tests {
         let mut images = images();
         images.predict(5, &[0; 6], &[0; 6]);
         let before = images.revision();
+        // The same images in another engine.
+        images.replace(&[0, 1, 2, 0, 1, 2], &[10, 20, 30]);
+        assert_eq!((images.revision(), images.step), (before, Some(5)));
         images.forget_answers();
         assert_eq!((images.step, images.said(Side::Spiking, 0)), (None, None));
         images.replace(&[1], &[1]);

@@ -58,8 +58,9 @@ fn said(page: &Page, event: Event, payload: JsValue) {
             page.take_in(&event, false);
         }
         Event::Labels { .. } => {
+            let before = page.state.borrow().images.revision();
             page.take_in(&event, false);
-            browser::reset();
+            browser::reset(page.state.borrow().images.revision() != before);
         }
         Event::Picked { indices } => browser::fill(page, indices, &payload),
         Event::Classified { id, .. } => {
