@@ -225,6 +225,7 @@ fn words(state: &State, browser: &Browser, pages: usize) -> String {
     let found = match browser.matching.len() {
         0 => "No image is like that",
         1 => "One image",
+        _ if *filter == Filter::default() => "All images",
         _ => "Images",
     };
     let what = if parts.is_empty() {
