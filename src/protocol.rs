@@ -9,7 +9,7 @@ use crate::energy::{Activity, Census};
 use serde::{Deserialize, Serialize};
 
 /// Version of this file; sent with [`Event::Hello`].
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// The device a worker computes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +110,11 @@ pub enum Command {
         from: usize,
         /// How many.
         count: usize,
+    },
+    /// Send these held-out images; what is not there is left out. Answered by [`Event::Picked`].
+    Pick {
+        /// Indices in the held-out part.
+        indices: Vec<u32>,
     },
     /// Answered by [`Event::Checkpoint`].
     SaveCheckpoint,
@@ -264,6 +269,35 @@ pub enum Event {
         from: usize,
         /// True classes.
         labels: Vec<usize>,
+    },
+    /// Answer to [`Command::Pick`]. Payload as of [`Event::Samples`].
+    Picked {
+        /// Indices in the held-out part, in the order of the images.
+        indices: Vec<u32>,
+    },
+    /// What the images of the set in use show; follows [`Event::Dataset`].
+    Labels {
+        /// True class of each held-out image.
+        held_out: Vec<u8>,
+        /// Training images in use of each class.
+        train: Vec<u32>,
+    },
+    /// Spikes of a few images of the training batch of this step, sampled while training.
+    Sampled {
+        /// Step of the spiking run.
+        step: u64,
+        /// Their summed activity.
+        activity: Activity,
+    },
+    /// The class that each network takes each held-out image for, from the first image on; follows
+    /// [`Event::Evaluated`].
+    Predicted {
+        /// Step of the spiking run.
+        step: u64,
+        /// The spiking network's.
+        spiking: Vec<u8>,
+        /// The dense twin's.
+        dense: Vec<u8>,
     },
     /// Answer to [`Command::SaveCheckpoint`]. Payload: the file's bytes.
     Checkpoint {

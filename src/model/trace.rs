@@ -28,6 +28,16 @@ pub enum Code {
     },
 }
 
+impl Code {
+    /// Length of the leading time axis of the tensor.
+    fn tensor_steps(&self) -> usize {
+        match self {
+            Self::Binary { steps } => *steps,
+            Self::Weighted { .. } => 1,
+        }
+    }
+}
+
 /// How many accumulates one spike causes, by its position in a picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FanOut {
@@ -163,6 +173,37 @@ impl Trace {
             });
         }
         total.map(|sum| sum / elements.max(1) as f32)
+    }
+
+    /// The spikes of the first `images` pictures of the batch alone, off the autodiff graph.
+    pub fn first(&self, images: usize) -> Self {
+        let mut first = self.clone();
+        for site in &mut first.sites {
+            let steps = site.code.tensor_steps();
+            let [rows, features] = site.spikes.dims();
+            let batch = rows / steps;
+            let kept = images.min(batch);
+            let spikes = site.spikes.clone().inner();
+            let spikes = spikes.reshape([steps, batch, features]);
+            site.spikes = spikes
+                .slice([0..steps, 0..kept])
+                .reshape([steps * kept, features]);
+        }
+        for pair in &mut first.pairs {
+            let steps = pair.code.tensor_steps();
+            let [rows, windows, heads, tokens, d] = pair.left.dims();
+            let batch = rows / steps;
+            let kept = images.min(batch);
+            let few = |spikes: &Tensor<5>| {
+                let spikes = spikes.clone().inner();
+                let spikes = spikes.reshape([steps, batch, windows * heads * tokens * d]);
+                spikes
+                    .slice([0..steps, 0..kept])
+                    .reshape([steps * kept, windows, heads, tokens, d])
+            };
+            (pair.left, pair.right) = (few(&pair.left), few(&pair.right));
+        }
+        first
     }
 
     /// Read everything back once and count.

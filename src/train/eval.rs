@@ -16,6 +16,8 @@ pub struct Tally {
     pub loss: f64,
     /// `confusion[truth][prediction]`.
     pub confusion: Vec<Vec<u32>>,
+    /// Predicted class of each image, in the order in which they came.
+    pub predicted: Vec<u8>,
     /// Spikes (spiking networks).
     pub spikes: SpikeCounts,
 }
@@ -40,7 +42,10 @@ impl Tally {
             }
             let probabilities = softmax(row);
             self.loss -= f64::from(probabilities[usize::from(label)].max(1e-30).ln());
-            self.confusion[usize::from(label)][argmax(row)] += 1;
+            let prediction = argmax(row);
+            self.confusion[usize::from(label)][prediction] += 1;
+            // Labels are bytes, so there are at most 256 classes.
+            self.predicted.push(prediction as u8);
             self.images += 1;
         }
         self.spikes.merge(trace.count().await?);

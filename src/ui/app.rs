@@ -6,8 +6,8 @@ use super::notices::{Action, Notices};
 use super::picture::Pictures;
 use super::state::State;
 use super::{
-    bill, camera, charts, controls, curves, files, picture, prices, render, strip, trail, url,
-    what_if,
+    bill, browser, camera, charts, controls, curves, files, matrix, picture, prices, render,
+    runs_table, story, strip, trail, url, what_if,
 };
 use crate::config::DatasetKind;
 use crate::protocol::{Command, DatasetSource, Event, Level};
@@ -51,6 +51,7 @@ pub fn start() {
     let page = Rc::new(App {
         state: RefCell::new(State {
             settings,
+            runs: runs_table::stored(),
             ..State::default()
         }),
         engines: RefCell::default(),
@@ -72,6 +73,9 @@ pub fn start() {
     prices::connect(&page);
     what_if::connect(&page);
     trail::connect(&page);
+    matrix::connect(&page);
+    browser::connect(&page);
+    story::connect(&page);
     for sentence in clamped {
         page.notices.push(Level::Warning, &sentence, None);
     }

@@ -112,6 +112,43 @@ pub fn has_focus(element: &Element) -> bool {
         .is_some_and(|active| &active == element)
 }
 
+/// Give an element the focus.
+pub fn focus(element: &Element) {
+    if let Some(element) = element.dyn_ref::<HtmlElement>() {
+        let _ = element.focus();
+    }
+}
+
+/// Build elements anew; the one that has the focus gives it to its successor of the same id.
+pub fn rebuilt(build: impl FnOnce()) {
+    let id = document().active_element().map(|element| element.id());
+    build();
+    let successor = id
+        .filter(|id| !id.is_empty())
+        .and_then(|id| document().get_element_by_id(&id));
+    if let Some(element) = successor.filter(|element| !has_focus(element)) {
+        focus(&element);
+    }
+}
+
+/// A button with an accessible name of its own, or named by its text.
+pub fn button(class: &str, text: &str, name: &str) -> Element {
+    let button = make("button", class, text);
+    set_attribute(&button, "type", "button");
+    if !name.is_empty() {
+        set_attribute(&button, "aria-label", name);
+    }
+    button
+}
+
+/// A row's header.
+pub fn row_head(child: &Element) -> Element {
+    let head = make("th", "", "");
+    set_attribute(&head, "scope", "row");
+    append(&head, &[child]);
+    head
+}
+
 /// Milliseconds since the page was opened.
 pub fn now() -> f64 {
     window().performance().map_or(0.0, |clock| clock.now())

@@ -57,6 +57,17 @@ pub fn figures(state: &State) -> Vec<Figure> {
         number("firing-rate", run.firing_rate, percent),
         number("learning-rate", run.lr, figure),
         number(
+            "sampled-energy-pj",
+            run.sampled_pj.map(|(spiking, _)| spiking),
+            energy_text,
+        ),
+        number(
+            "sampled-dense-energy-pj",
+            run.sampled_pj.map(|(_, dense)| dense),
+            energy_text,
+        ),
+        number("kept-runs", Some(state.runs.list().len() as f64), grouped),
+        number(
             "spiking-ms",
             answer.map(|answer| answer.spiking.ms),
             duration,

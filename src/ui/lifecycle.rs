@@ -3,7 +3,7 @@
 use super::app::Page;
 use super::engine::Report;
 use super::engines::{Opening, activity};
-use super::{candidate, controls, picture, recovery, strip};
+use super::{browser, candidate, controls, picture, recovery, strip};
 use crate::config::DatasetKind;
 use crate::protocol::{Backend, Command, DatasetSource, Event, Level, PROTOCOL};
 use js_sys::ArrayBuffer;
@@ -54,7 +54,15 @@ fn said(page: &Page, event: Event, payload: JsValue) {
             page.take_in(&event, false);
             picture::again(page);
         }
-        Event::TriedOut { .. } => page.take_in(&event, false),
+        Event::TriedOut { .. } | Event::Predicted { .. } | Event::Sampled { .. } => {
+            page.take_in(&event, false);
+        }
+        Event::Labels { .. } => {
+            let before = page.state.borrow().images.revision();
+            page.take_in(&event, false);
+            browser::reset(page.state.borrow().images.revision() != before);
+        }
+        Event::Picked { indices } => browser::fill(page, indices, &payload),
         Event::Classified { id, .. } => {
             if picture::answered(page, *id) {
                 page.take_in(&event, false);

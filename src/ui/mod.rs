@@ -3,19 +3,22 @@
 //!
 //! | files | do |
 //! |---|---|
-//! | [`settings`], [`url`], [`state`], [`history`], [`figures`], [`choice`], [`words`], [`format`](mod@format) | plain data and decisions, tested natively |
+//! | [`settings`], [`url`], [`state`], [`history`], [`figures`], [`choice`], [`words`], [`format`](mod@format), [`runs`], [`series`], [`gallery`], [`confusion`], [`stories`] | plain data and decisions, tested natively |
 //! | `engine`, `engines`, `lifecycle`, `recovery`, `candidate`, `adapter` | the workers: start, use, replace, prove, move |
-//! | `controls`, `files`, `picture`, `strip`, `camera`, `prices`, `what_if` | what the visitor does |
-//! | `render`, `charts`, `curves`, `twin`, `meter`, `bill`, `lines`, `trail`, `notices` | what the visitor sees |
+//! | `controls`, `files`, `picture`, `strip`, `camera`, `prices`, `what_if`, `browser`, `story` | what the visitor does |
+//! | `render`, `charts`, `curves`, `twin`, `meter`, `bill`, `lines`, `trail`, `notices`, `runs_table`, `matrix`, `classes` | what the visitor sees |
 //! | `app`, `dom` | the page as a whole; DOM helpers |
 
 mod adapter;
 mod app;
 mod bill;
+mod browser;
 mod camera;
 mod candidate;
 mod charts;
 pub mod choice;
+mod classes;
+pub mod confusion;
 mod controls;
 mod curves;
 mod dom;
@@ -24,17 +27,24 @@ mod engines;
 pub mod figures;
 mod files;
 pub mod format;
+pub mod gallery;
 pub mod history;
 mod lifecycle;
 mod lines;
+mod matrix;
 mod meter;
 mod notices;
 mod picture;
 mod prices;
 mod recovery;
 mod render;
+pub mod runs;
+mod runs_table;
+pub mod series;
 pub mod settings;
 pub mod state;
+pub mod stories;
+mod story;
 mod strip;
 mod trail;
 mod twin;

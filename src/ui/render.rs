@@ -6,7 +6,10 @@ use super::engine::build_id;
 use super::figures::{figures, status};
 use super::format::{bytes, duration, grouped};
 use super::state::{Progress, State};
-use super::{bill, charts, controls, meter, strip, trail, twin, what_if};
+use super::{
+    bill, browser, charts, classes, controls, matrix, meter, runs_table, story, strip, trail, twin,
+    what_if,
+};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlProgressElement};
 
@@ -61,7 +64,12 @@ pub fn all(page: &Page) {
     bill::draw(page);
     what_if::draw(page);
     trail::draw(page);
+    runs_table::draw(page);
     charts::draw(page);
+    matrix::draw(page);
+    classes::draw(page);
+    browser::draw(page);
+    story::draw(page);
 }
 
 fn weights(state: &State) -> String {

@@ -2,70 +2,24 @@
 //! here, and the drawing code only reads it.
 
 mod bills;
+mod follow;
 mod report;
+mod status;
 mod trail;
 
 pub use bills::Pricing;
+pub use status::{EngineStatus, Phase};
 pub use trail::Point;
 
+use super::gallery::Images;
 use super::history::{Column, History, Row};
+use super::runs::Runs;
 use super::settings::Settings;
+use super::stories::{Seen, Telling};
 use super::words::Camera;
-use crate::config::RunConfig;
+use crate::config::{DatasetKind, RunConfig};
 use crate::energy::{Activity, Census, Comparison};
-use crate::protocol::{
-    Backend, Classification, Command, DatasetInfo, Evaluation, Event, Level, StepReport,
-};
-
-/// What the page is doing, as `data-metric="state"` says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// No engine, network or data yet.
-    Loading,
-    /// Waiting for the visitor.
-    Ready,
-    /// Steps are being made.
-    Training,
-    /// Steps were made and stopped.
-    Paused,
-    /// The camera is live.
-    Camera,
-    /// No engine runs and none can be started.
-    Error,
-}
-
-impl Phase {
-    /// Value of the metric.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Loading => "loading",
-            Self::Ready => "ready",
-            Self::Training => "training",
-            Self::Paused => "paused",
-            Self::Camera => "camera",
-            Self::Error => "error",
-        }
-    }
-}
-
-/// The engine in use and how it was chosen.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct EngineStatus {
-    /// Its device, once it answered.
-    pub backend: Option<Backend>,
-    /// Adapter name, or the CPU path's description.
-    pub adapter: String,
-    /// Why this one.
-    pub reason: String,
-    /// What is under way, e.g. another engine being tried.
-    pub activity: String,
-    /// Measured milliseconds of a training step on the CPU engine.
-    pub cpu_ms: Option<f64>,
-    /// Measured milliseconds of a training step on the WebGPU engine.
-    pub gpu_ms: Option<f64>,
-    /// Why no engine can run.
-    pub dead: Option<String>,
-}
+use crate::protocol::{Classification, Command, DatasetInfo, Evaluation, Event, Level, StepReport};
 
 /// The networks in force.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,6 +61,10 @@ pub struct Run {
     pub evaluation: Option<(u64, Evaluation, Evaluation)>,
     /// What its mean picture cost, counted and judged.
     pub bill: Option<Comparison>,
+    /// Settings that the last step was made under.
+    pub under: Settings,
+    /// Last sampled energy of a training image, compute only, in picojoules: spiking, dense.
+    pub sampled_pj: Option<(f64, f64)>,
 }
 
 /// Both networks' answers to the picture shown.
@@ -164,6 +122,16 @@ pub struct State {
     pub run: Run,
     /// Curves.
     pub history: History,
+    /// Runs before this one.
+    pub runs: Runs,
+    /// The held-out images and what the networks took them for.
+    pub images: Images,
+    /// What has happened, for the steps of a story.
+    pub seen: Seen,
+    /// The story under way.
+    pub telling: Option<Telling>,
+    /// Data sets that a trained network beside the page was trained on.
+    pub shipped: Vec<DatasetKind>,
     /// The last picture's answers.
     pub answer: Option<Answer>,
     /// The camera.
@@ -237,6 +205,7 @@ impl State {
     /// Take in a worker's event. `continued`: the networks that get ready go on with the run shown
     /// (a new engine after a crash or a move), so that its curves stay.
     pub fn apply(&mut self, event: &Event, continued: bool) {
+        self.seen.count(event);
         match event {
             Event::Ready { .. } => self.ready(event, continued),
             Event::Progress { label, done, total } => {
@@ -255,6 +224,7 @@ impl State {
                     .is_some_and(|old| old.kind != info.kind)
                 {
                     self.trail.clear();
+                    self.end_run();
                 }
                 self.dataset = Some(info.clone());
                 self.loading_dataset = false;
@@ -275,12 +245,20 @@ impl State {
                 self.history.push(
                     Row::new(*step)
                         .with(Column::SpikingHeldOut, Some(spiking.accuracy))
-                        .with(Column::DenseHeldOut, Some(dense.accuracy)),
+                        .with(Column::DenseHeldOut, Some(dense.accuracy))
+                        .with(Column::HeldOutEnergy, self.held_out_pj(spiking)),
                 );
                 self.run.evaluation = Some((*step, spiking.clone(), dense.clone()));
                 self.price_evaluation();
                 self.evaluated(*step, spiking, dense);
             }
+            Event::Labels { held_out, train } => self.images.replace(held_out, train),
+            Event::Predicted {
+                step,
+                spiking,
+                dense,
+            } => self.images.predict(*step, spiking, dense),
+            Event::Sampled { step, activity } => self.sampled(*step, activity),
             Event::TriedOut { .. } => {
                 self.trying = false;
                 self.progress = None;
@@ -320,6 +298,7 @@ impl State {
             Event::Hello { .. }
             | Event::Probed { .. }
             | Event::Samples { .. }
+            | Event::Picked { .. }
             | Event::Checkpoint { .. }
             | Event::Notice { .. }
             | Event::Fatal { .. } => {}
@@ -341,6 +320,10 @@ impl State {
         };
         self.building = false;
         self.trying = false;
+        if !continued {
+            self.end_run();
+            self.images.forget_answers();
+        }
         self.networks = Some(Networks {
             spiking: spiking.clone(),
             dense: dense.clone(),
@@ -355,7 +338,6 @@ impl State {
             self.run.running = false;
             self.run.paused = *step > 0;
         } else {
-            self.history.clear();
             self.answer = None;
             self.run = Run {
                 step: *step,
@@ -369,6 +351,7 @@ impl State {
             figures.map(|figures| (figures.loss, figures.accuracy))
         };
         self.run.step = report.step;
+        self.run.under = self.settings_in_force();
         self.run.lr = Some(report.lr);
         self.run.images_per_second = Some(report.images_per_second);
         let (spiking, dense) = (pair(report.spiking), pair(report.dense));

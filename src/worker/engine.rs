@@ -1,7 +1,9 @@
 //! The worker's loop: obey commands, and between them make training steps.
 
+mod images;
 mod looking;
 mod networks;
+mod sampling;
 mod training;
 
 use super::dataset;
@@ -155,6 +157,7 @@ impl Engine {
                 }
             }
             Command::Samples { from, count } => self.samples(from, count),
+            Command::Pick { indices } => self.pick(&indices),
             Command::SaveCheckpoint => self.save().await,
             Command::OpenCheckpoint { name } => {
                 self.open(&name, &Uint8Array::new(&payload).to_vec())
@@ -171,6 +174,7 @@ impl Engine {
             held_out: data.held_out.len(),
             origin: data.origin.clone(),
         }));
+        self.send_labels(&data);
         self.data = Some(data);
         self.calibrate();
     }
