@@ -6,8 +6,8 @@ use super::notices::{Action, Notices};
 use super::picture::Pictures;
 use super::state::State;
 use super::{
-    bill, camera, charts, controls, curves, files, picture, prices, render, strip, trail, url,
-    what_if,
+    bill, camera, charts, controls, curves, files, guide, keys, picture, prices, render, strip,
+    trail, url, what_if,
 };
 use crate::config::DatasetKind;
 use crate::protocol::{Command, DatasetSource, Event, Level};
@@ -72,6 +72,8 @@ pub fn start() {
     prices::connect(&page);
     what_if::connect(&page);
     trail::connect(&page);
+    keys::connect(&page);
+    guide::connect();
     for sentence in clamped {
         page.notices.push(Level::Warning, &sentence, None);
     }
