@@ -16,6 +16,7 @@ thread_local! {
 
 /// Listen to the tour's buttons.
 pub fn connect() {
+    enable(&by_id::<Element>("open-guide"), true);
     on_click("open-guide", open);
     on_click("guide-back", || turn(NOW.get().saturating_sub(1)));
     on_click("guide-next", || {

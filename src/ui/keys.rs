@@ -2,7 +2,7 @@
 //! mouse would, so it can do no more than that button.
 
 use super::app::Page;
-use super::dom::{by_id, document, on, on_click, window};
+use super::dom::{by_id, document, enable, on, on_click, window};
 use super::guide;
 use super::shortcut::{Focus, Shortcut, shortcut};
 use wasm_bindgen::JsCast;
@@ -15,6 +15,7 @@ const KEPT: &str = "gemst-keys";
 
 /// Listen to the keyboard.
 pub fn connect(page: &Page) {
+    enable(&by_id::<Element>("open-keys"), true);
     on_click("open-keys", list);
     let switch: HtmlInputElement = by_id("single-keys");
     let off = storage().and_then(|kept| kept.get_item(KEPT).ok().flatten());
