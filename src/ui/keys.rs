@@ -129,7 +129,7 @@ fn reveal(id: &str) {
 
 /// Go to a part: its heading gets the focus, so that Tab goes on from there.
 fn part(index: usize) {
-    let parts = document().query_selector_all("main > .part h2").ok();
+    let parts = document().query_selector_all("main .part-head h2").ok();
     let heading = parts.and_then(|parts| parts.get(index as u32));
     if let Some(heading) = heading.and_then(|node| node.dyn_into::<HtmlElement>().ok()) {
         heading.set_tab_index(-1);

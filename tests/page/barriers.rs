@@ -19,7 +19,8 @@ fn barriers(page: &mut Page) -> Result<Vec<String>> {
     }
     // Wait for what fades: colours halfway are nobody's.
     page.eval(
-        "Promise.all(document.getAnimations().map(one => one.finished.catch(() => 0))).then(() => 0)",
+        "Promise.race([new Promise(done => setTimeout(() => done(0), 1000)), \
+         Promise.all(document.getAnimations().map(one => one.finished.catch(() => 0))).then(() => 0)])",
     )?;
     let found = page.eval(
         "axe.run({ resultTypes: ['violations'] }).then(all => ({ passes: all.passes.length, violations: all.violations\
@@ -195,6 +196,9 @@ fn fingers_hit_the_main_actions_and_the_back_camera_is_chosen() -> Result<()> {
          .map(([e, b]) => (e.id || e.textContent.trim().slice(0, 30)) + ' ' + Math.round(b.width) + '×' + Math.round(b.height))",
     )?;
     ensure!(small == json!([]), "too small for a finger: {small}");
+    page.wait("held-out images", SOON, |page| {
+        Ok((page.eval("document.querySelectorAll('.thumb').length")? != 0).then_some(()))
+    })?;
     // Thumbnails lie side by side; 24 px and more is level AA.
     let thumbs = page.eval(
         "Math.min(...[...document.querySelectorAll('.thumb')].map(e => e.getBoundingClientRect().width))",
