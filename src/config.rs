@@ -10,7 +10,7 @@ mod what_if;
 pub use model::*;
 pub use preset::{CARD_LIF, PRESETS, Preset, dense_twin, preset};
 pub use validate::ConfigErrors;
-pub use what_if::WhatIf;
+pub use what_if::{Knob, WhatIf};
 
 use serde::{Deserialize, Serialize};
 

@@ -6,8 +6,8 @@ use super::notices::{Action, Notices};
 use super::picture::Pictures;
 use super::state::State;
 use super::{
-    bill, browser, camera, charts, controls, curves, files, matrix, picture, prices, render,
-    runs_table, story, strip, trail, url, what_if,
+    bill, browser, camera, charts, controls, curves, files, guide, keys, matrix, picture, prices,
+    render, runs_table, story, strip, trail, url, what_if,
 };
 use crate::config::DatasetKind;
 use crate::protocol::{Command, DatasetSource, Event, Level};
@@ -76,6 +76,8 @@ pub fn start() {
     matrix::connect(&page);
     browser::connect(&page);
     story::connect(&page);
+    keys::connect(&page);
+    guide::connect();
     for sentence in clamped {
         page.notices.push(Level::Warning, &sentence, None);
     }

@@ -3,10 +3,10 @@
 //!
 //! | files | do |
 //! |---|---|
-//! | [`settings`], [`url`], [`state`], [`history`], [`figures`], [`choice`], [`words`], [`format`](mod@format), [`runs`], [`series`], [`gallery`], [`confusion`], [`stories`] | plain data and decisions, tested natively |
+//! | [`settings`], [`url`], [`state`], [`history`], [`figures`], [`choice`], [`words`], [`format`](mod@format), [`runs`], [`series`], [`gallery`], [`confusion`], [`stories`], [`shortcut`] | plain data and decisions, tested natively |
 //! | `engine`, `engines`, `lifecycle`, `recovery`, `candidate`, `adapter` | the workers: start, use, replace, prove, move |
-//! | `controls`, `files`, `picture`, `strip`, `camera`, `prices`, `what_if`, `browser`, `story` | what the visitor does |
-//! | `render`, `charts`, `curves`, `twin`, `meter`, `bill`, `lines`, `trail`, `notices`, `runs_table`, `matrix`, `classes` | what the visitor sees |
+//! | `controls`, `files`, `picture`, `strip`, `camera`, `prices`, `what_if`, `browser`, `story`, `keys` | what the visitor does |
+//! | `render`, `charts`, `curves`, `twin`, `meter`, `bill`, `lines`, `trail`, `notices`, `runs_table`, `matrix`, `classes`, `guide` | what the visitor sees |
 //! | `app`, `dom` | the page as a whole; DOM helpers |
 
 mod adapter;
@@ -28,7 +28,9 @@ pub mod figures;
 mod files;
 pub mod format;
 pub mod gallery;
+mod guide;
 pub mod history;
+mod keys;
 mod lifecycle;
 mod lines;
 mod matrix;
@@ -42,6 +44,7 @@ pub mod runs;
 mod runs_table;
 pub mod series;
 pub mod settings;
+pub mod shortcut;
 pub mod state;
 pub mod stories;
 mod story;

@@ -38,7 +38,11 @@ pub fn draw(page: &Page) {
     let answer = state.answer.as_ref();
     rows(&state, "spiking-top", answer.map(|answer| &answer.spiking));
     rows(&state, "dense-top", answer.map(|answer| &answer.dense));
-    set_text(&by_id::<Element>("agreement"), &agreement(&state));
+    let words: Element = by_id("agreement");
+    // A picture that was picked is worth an announcement; a camera's answers come too fast to be read out.
+    let live = page.pictures.borrow().source != Source::Camera;
+    set_attribute(&words, "aria-live", if live { "polite" } else { "off" });
+    set_text(&words, &agreement(&state));
     let trained = state
         .networks
         .as_ref()

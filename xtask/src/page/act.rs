@@ -27,6 +27,38 @@ impl Page {
         Ok(())
     }
 
+    /// Presses a key (`KeyboardEvent.key`) of the keyboard: one character, or one of the names below.
+    pub fn key(&mut self, key: &str) -> Result<()> {
+        let (code, text) = match key {
+            "Tab" => (9, ""),
+            "Enter" => (13, "\r"),
+            "Escape" => (27, ""),
+            " " => (32, " "),
+            "." => (190, "."),
+            "?" => (191, "?"),
+            "Shift+Tab" => (9, ""),
+            one => (
+                u32::from(*one.to_uppercase().as_bytes().first().unwrap_or(&0)),
+                one,
+            ),
+        };
+        let shift = key == "?" || key.starts_with("Shift+");
+        let name = key.strip_prefix("Shift+").unwrap_or(key);
+        for kind in ["keyDown", "keyUp"] {
+            let mut event = json!({
+                "type": kind,
+                "key": name,
+                "windowsVirtualKeyCode": code,
+                "modifiers": if shift { 8 } else { 0 },
+            });
+            if kind == "keyDown" && !text.is_empty() {
+                event["text"] = text.into();
+            }
+            self.call("Input.dispatchKeyEvent", event)?;
+        }
+        Ok(())
+    }
+
     /// Whether the button of this accessible name is offered, and enabled.
     pub fn offers(&mut self, name: &str) -> Result<bool> {
         Ok(self.button(name)?.is_some_and(|button| button.enabled))
