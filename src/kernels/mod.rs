@@ -22,6 +22,8 @@ mod cross_entropy;
 #[cfg(feature = "cube")]
 mod cube;
 mod exp_g_if;
+#[cfg(feature = "cpu")]
+mod flex;
 mod lif;
 pub mod surrogate;
 
