@@ -253,7 +253,8 @@ proptest! {
         let y: Vec<f32> = exp_g_if(tensor(&z), tensor(&[theta]), steps, groups)
             .into_data().iter::<f32>().collect();
         let neuron = EventNeuron::new(theta, steps, groups);
-        let train = neuron.emit(&z);
+        let wide = |z: &[f32]| -> Vec<f64> { z.iter().copied().map(f64::from).collect() };
+        let train = neuron.emit(&wide(&z));
         prop_assert_eq!(train.fired.len(), steps * groups);
         for ((z, y), code) in z.iter().zip(&y).zip(train.codes()) {
             prop_assert_eq!(neuron.level(code).to_bits(), y.to_bits(), "z {}", z);
@@ -262,6 +263,6 @@ proptest! {
         let sums: Vec<i64> = places.iter().map(|&(share, _, ulps)| (share * top as f32 * 8.0) as i64 + i64::from(ulps)).collect();
         let exact: Vec<f32> = sums.iter().map(|&sum| sum as f32 * 0.125).collect();
         let neuron = EventNeuron::new(1.0, steps, groups);
-        prop_assert_eq!(neuron.emit_counts(&sums, &[0.125], |_| 0), neuron.emit(&exact));
+        prop_assert_eq!(neuron.emit_counts(&sums, &[0.125], |_| 0), neuron.emit(&wide(&exact)));
     }
 }

@@ -135,7 +135,8 @@ fn spikingjelly_ilif() {
     }
     assert_eq!(spikes, [3.0, 0.0, 4.0, 0.0]);
     assert_close(&membranes[1..2], &[0.05], 1e-6, "membrane");
-    // Its gradient with the window (-.5, 4.5), at -.25, 4.25 and 4.75.
+    // Its gradient with the window (-.5, 4.5), at -.25, 4.25 and 4.75. (ILIF's other window, (0, 4), gives 0, 1, 0 at
+    // -.5, .5 and 4.5; a quantiser that rounds passes gradients where it does not clip, which is the wider one.)
     let z = tensor(&[-0.25, 4.25, 4.75]).require_grad();
     let grads = exp_g_if_with(z.clone(), tensor(&[1.0]), &p)
         .sum()

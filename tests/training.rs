@@ -98,6 +98,30 @@ fn a_calibrated_network_tells_pictures_apart_and_trains_as_if_it_had_not_been() 
     assert!(distinct(&fresh) >= 6, "silent after three steps");
 }
 
+/// Alone in this file with rate coding: the CPU backend has one stream of random numbers for the whole process.
+#[test]
+fn rate_coding_draws_its_noise_from_the_seed() {
+    let pictures = eval_batch(&synthetic::generate(3, 16, 0).train, 0..4);
+    let coded = |noise| {
+        let mut run = run("tiny");
+        if let ModelConfig::Ge2msT(model) = &mut run.model {
+            model.coding = InputCoding::Rate { noise };
+        }
+        let mut session = session(run);
+        let loss = |session: &mut Session| {
+            let numbers = block_on(session.step(&pictures).read());
+            numbers.expect("flex reads").loss
+        };
+        let losses = [0; 8].map(|_| loss(&mut session));
+        let logits = [0; 2].map(|_| block_on(session.infer(&pictures)).expect("flex reads").0);
+        (losses, logits)
+    };
+    let (losses, [first, again]) = coded(0.1);
+    assert_eq!(first, again, "an inference repeats its noise");
+    assert_eq!((losses, [first, again]), coded(0.1), "so does a run");
+    assert_ne!(losses, coded(0.0).0, "there is noise");
+}
+
 #[test]
 fn a_network_for_other_pictures_is_refused_in_words() {
     let run = preset("card-imagenet", DatasetKind::Synthetic).expect("listed");

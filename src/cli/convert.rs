@@ -33,6 +33,9 @@ pub struct Convert {
     /// Device of the training form.
     #[arg(long, value_enum, default_value_t = DeviceName::Cpu)]
     device: DeviceName,
+    /// Name every picture that differs, not only their numbers by layer.
+    #[arg(long)]
+    each: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -59,7 +62,18 @@ impl Convert {
             .iter()
             .map(|departure| departure.to_string())
             .collect();
+        let layers = conversion.by_layer();
         if self.json {
+            let layers: Vec<_> = layers
+                .iter()
+                .map(|layer| {
+                    json!({
+                        "layer": layer.layer, "images": layer.images, "other_top": layer.other_top,
+                        "single_neuron": layer.single, "median_theta": layer.margin[0],
+                        "largest_theta": layer.margin[1],
+                    })
+                })
+                .collect();
             println!(
                 "{}",
                 json!({
@@ -67,23 +81,43 @@ impl Convert {
                     "close": conversion.close, "same_top": conversion.same_top,
                     "worst": conversion.worst, "accuracy": accuracy,
                     "spikes_per_image": conversion.spikes as f64 / images,
-                    "departures": departures,
+                    "layers": layers, "departures": departures,
                 })
             );
             return Ok(());
         }
         println!("images       {}", conversion.images);
-        println!("identical    {}", conversion.identical);
-        println!("within 1e-4  {}", conversion.close);
-        println!("same top-1   {}", conversion.same_top);
+        let share = |count: usize| format!("{count} ({:.2} %)", 100.0 * count as f64 / images);
+        println!("identical    {}", share(conversion.identical));
+        println!("within 1e-4  {}", share(conversion.close));
+        println!("same top-1   {}", share(conversion.same_top));
         println!("worst        {:.2e} of the largest logit", conversion.worst);
         println!("accuracy     {:.2} % on events", 100.0 * accuracy);
         println!(
             "spikes       {:.0} per image",
             conversion.spikes as f64 / images
         );
-        for departure in departures {
-            println!("{departure}");
+        if !layers.is_empty() {
+            println!(
+                "\nThe others part where a potential lies within a rounding of the training form's sums of the border\n\
+                 between two codes. First layer that differs, and the distance from the border:"
+            );
+        }
+        for layer in layers {
+            println!(
+                "{:20} {:5} pictures, {:5} by one neuron, {:3} with another top-1; {:.1e} theta at the median, {:.1e} at most",
+                layer.layer,
+                layer.images,
+                layer.single,
+                layer.other_top,
+                layer.margin[0],
+                layer.margin[1]
+            );
+        }
+        if self.each {
+            departures
+                .iter()
+                .for_each(|departure| println!("{departure}"));
         }
         Ok(())
     }

@@ -12,6 +12,7 @@
 //! | [`spike_count`] | spikes behind an ExpG-IF output | – |
 //! | [`conv()`] | convolution | [`conv_reference`] |
 //! | [`batch_norm`] | BatchNorm with the batch's statistics | [`batch_norm_reference`] |
+//! | [`gw_ssa()`] | the products of windowed attention without softmax, on the CPU | [`gw_ssa_reference`] |
 //! | [`softmax_cross_entropy`] | the loss, against soft targets | [`softmax_cross_entropy_reference`] |
 //!
 //! Tensors are `f32`. The device comes with the tensor, and nothing is read back.
@@ -22,6 +23,9 @@ mod cross_entropy;
 #[cfg(feature = "cube")]
 mod cube;
 mod exp_g_if;
+#[cfg(feature = "cpu")]
+mod flex;
+mod gw_ssa;
 mod lif;
 pub mod surrogate;
 
@@ -34,4 +38,5 @@ pub(crate) use exp_g_if::THETA_MIN;
 pub use exp_g_if::{
     ExpGIfParams, exp_g_if, exp_g_if_reference, exp_g_if_spikes, exp_g_if_with, spike_count,
 };
+pub use gw_ssa::{HeadGroups, HeadWindows, gw_ssa, gw_ssa_reference, has_gw_ssa};
 pub use lif::{LifParams, LifTrace, lif, lif_reference, lif_trace};

@@ -10,7 +10,7 @@ use burn::tensor::{Tensor, activation::sigmoid};
 use std::f32::consts::PI;
 
 /// The smooth step: 0 far below, 1/2 at `u = 0`, 1 far above.
-#[inline]
+#[inline(always)]
 pub fn primitive(surrogate: Surrogate, u: f32) -> f32 {
     match surrogate {
         Surrogate::Atan { alpha } => (PI * 0.5 * alpha * u).atan() / PI + 0.5,
@@ -24,7 +24,7 @@ pub fn primitive(surrogate: Surrogate, u: f32) -> f32 {
 }
 
 /// Derivative of [`primitive`].
-#[inline]
+#[inline(always)]
 pub fn derivative(surrogate: Surrogate, u: f32) -> f32 {
     match surrogate {
         Surrogate::Atan { alpha } => {
@@ -47,6 +47,7 @@ pub fn derivative(surrogate: Surrogate, u: f32) -> f32 {
 }
 
 /// [`primitive`] of each `u` into `out`; the match stands outside the loop, so that it becomes SIMD.
+#[inline(always)]
 pub(super) fn primitives(surrogate: Surrogate, u: impl Iterator<Item = f32>, out: &mut [f32]) {
     let pairs = out.iter_mut().zip(u);
     match surrogate {
@@ -66,6 +67,7 @@ pub(super) fn primitives(surrogate: Surrogate, u: impl Iterator<Item = f32>, out
 }
 
 /// [`derivative`] at each `u` into `out`; likewise.
+#[inline(always)]
 pub(super) fn derivatives(surrogate: Surrogate, u: impl Iterator<Item = f32>, out: &mut [f32]) {
     let pairs = out.iter_mut().zip(u);
     match surrogate {

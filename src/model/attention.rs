@@ -16,8 +16,14 @@ use super::trace::{Code, FanOut, Meeting, Pair, Site, Trace};
 use super::window::Windows;
 use crate::config::{AttentionConfig, AttentionKind, NormKind};
 use crate::energy::{AttentionOrder, attention_order};
+use crate::kernels::{HeadGroups, HeadWindows, gw_ssa, has_gw_ssa};
 use burn::module::Module;
 use burn::tensor::{Tensor, activation::softmax};
+use std::sync::Arc;
+
+/// Widest heads, in channels, whose products [`gw_ssa`] computes: measured, a step of `tiny` (12) gains a fifth by it
+/// on the CPU, one of `small` (32) nothing, since general matrix products are quick enough there.
+const NARROW_HEAD: usize = 16;
 
 /// Shape of one attention layer.
 #[derive(Debug, Clone)]
@@ -157,11 +163,39 @@ impl Attention {
             .iter()
             .for_each(|group| self.record_context(group, trace));
         let weighted = matches!(self.neuron.code(), Code::Weighted { .. });
+        let narrow = width / heads <= NARROW_HEAD;
+        if narrow && self.config.kind != AttentionKind::Card && has_gw_ssa(&out.device()) {
+            return gw_ssa(out, self.products(width, heads, weighted), tokens);
+        }
         let mixed = groups.into_iter().map(|group| {
             let windows = group.windows;
             windows.reverse(group.mix(self.config.kind, weighted))
         });
         Tensor::cat(mixed.collect(), 2).reshape([all, dim])
+    }
+
+    /// What [`gw_ssa`] computes: for each window side, `heads` heads on `width` channels.
+    fn products(&self, width: usize, heads: usize, weighted: bool) -> HeadGroups {
+        let sides = self.config.windows.iter().enumerate();
+        let groups = sides.map(|(index, &window)| {
+            let windows = Windows::new(self.shape.side, window, self.shape.shifted);
+            let (tokens, d, masked) = (windows.tokens(), width / heads, windows.shift > 0);
+            HeadWindows {
+                members: windows.members(),
+                regions: if masked {
+                    windows.regions()
+                } else {
+                    Vec::new()
+                },
+                linear: attention_order(self.config.kind, tokens, d, masked)
+                    == AttentionOrder::Linear,
+                from: index * width,
+                heads,
+                d,
+                scale: product_scale(tokens, d, weighted),
+            }
+        });
+        Arc::new(groups.collect())
     }
 
     fn record_products(&self, group: &HeadGroup, trace: &mut Trace) {

@@ -13,9 +13,12 @@
 //! | shortcut | addition of potentials |
 //!
 //! No activation is multiplied anywhere. Neurons emit the training quantiser's code to the last bit. With
-//! [`super::fold::eight_bit`] weights every sum is exact and the logits are the training form's to the last bit;
-//! with `f32` weights sums are rounded in another order, and a potential within a rounding of a threshold may
-//! emit the neighbouring code.
+//! [`super::fold::eight_bit`] weights every sum is exact and the logits are the training form's to the last bit.
+//! With `f32` weights the training form's sums are rounded, to some 1e-6 theta; ours are not (they are `f64`, rounded
+//! once, at the neuron). A picture has tens of thousands of neurons whose potentials lie anywhere between two borders,
+//! so that in some pictures in ten one of them lies within that rounding of a border and emits the neighbouring code
+//! in one form and not in the other. `train convert` counts these pictures, and names the layer and the distance from
+//! the border where each begins to differ.
 
 mod attention;
 mod block;
@@ -59,7 +62,7 @@ pub struct EventLayer {
     /// Name of the synaptic layer behind the neurons.
     pub name: String,
     /// Membrane input, `[S·S, C]`.
-    pub potentials: Vec<f32>,
+    pub potentials: Vec<f64>,
     /// theta.
     pub theta: f32,
     /// Spikes, `[S·S, C]`.
@@ -71,8 +74,8 @@ pub struct EventLayer {
 impl EventLayer {
     /// Distance of a neuron's potential from the border between two codes, in units of theta: 0 to 1/2.
     pub fn margin(&self, neuron: usize) -> f32 {
-        let at = self.potentials[neuron] / self.theta + 0.5;
-        (at - at.round()).abs()
+        let at = self.potentials[neuron] / f64::from(self.theta) + 0.5;
+        (at - at.round()).abs() as f32
     }
 }
 
@@ -196,8 +199,8 @@ impl EventNet {
     pub fn forward(&self, encoded: &[f32]) -> EventOutput {
         let (side, channels) = self.input;
         let positions = side * side;
-        let mut x: Vec<f32> = (0..positions * channels)
-            .map(|index| encoded[index % channels * positions + index / channels])
+        let mut x: Vec<f64> = (0..positions * channels)
+            .map(|index| f64::from(encoded[index % channels * positions + index / channels]))
             .collect();
         let mut record = Record::default();
         for (index, stage) in self.stem.iter().enumerate() {
@@ -217,7 +220,8 @@ impl EventNet {
             block.forward(&mut x, index, self.dim, self.grid, &mut record);
         }
         let spikes = self.last.emit(&x);
-        let logits = self.head.pool(&spikes);
+        let logits = self.head.pool(&spikes).into_iter();
+        let logits = logits.map(|logit| logit as f32).collect();
         record.layer("head".into(), &self.last, x, spikes, self.grid);
         EventOutput {
             logits,
@@ -237,7 +241,7 @@ impl Record {
         &mut self,
         name: String,
         neuron: &EventNeuron,
-        z: Vec<f32>,
+        z: Vec<f64>,
         spikes: SpikeTrain,
         side: usize,
     ) {
@@ -253,7 +257,7 @@ impl Record {
     /// `x += second(neuron(first(neuron(x))))`.
     fn branch(
         &mut self,
-        x: &mut [f32],
+        x: &mut [f64],
         layers: [&(EventNeuron, Synapses); 2],
         names: [String; 2],
         side: usize,
@@ -269,7 +273,7 @@ impl Record {
     }
 }
 
-fn shortcut(x: &mut [f32], branch: &[f32]) {
+fn shortcut(x: &mut [f64], branch: &[f64]) {
     x.iter_mut()
         .zip(branch)
         .for_each(|(x, branch)| *x += branch);

@@ -60,6 +60,25 @@ pub fn scale_and_shift(
     Ok((scale, shift))
 }
 
+/// Scale and shift of the BatchNorm at `path` as inference in the training form has them, rounded to `f32` in the
+/// same operations ([`crate::kernels::batch_norm_layer`]).
+pub(super) fn rounded_scale_and_shift(
+    tensors: &NamedTensors,
+    path: &str,
+) -> Result<(Vec<f64>, Vec<f64>), NotConvertible> {
+    let part = |name: &str| Ok(tensor(tensors, &format!("{path}.Batch.{name}"))?.1);
+    let (gamma, var) = (part("gamma")?, part("running_var")?);
+    let (beta, mean) = (part("beta")?, part("running_mean")?);
+    let scale = gamma.iter().zip(var);
+    let scale: Vec<f32> = scale
+        .map(|(gamma, var)| gamma / (var + BATCH_NORM_EPSILON as f32).sqrt())
+        .collect();
+    let shift = beta.iter().zip(mean).zip(&scale);
+    let shift = shift.map(|((beta, mean), scale)| f64::from(beta - mean * scale));
+    let shift = shift.collect();
+    Ok((scale.into_iter().map(f64::from).collect(), shift))
+}
+
 /// Index of a weight to its output channel.
 type ChannelOf = Box<dyn Fn(usize) -> usize>;
 

@@ -69,6 +69,21 @@ impl fmt::Display for Departure {
     }
 }
 
+/// Pictures that first differ in one layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerDepartures {
+    /// The layer.
+    pub layer: String,
+    /// Pictures.
+    pub images: usize,
+    /// Those of them with another top class.
+    pub other_top: usize,
+    /// Those of them in which a single neuron of the layer differs.
+    pub single: usize,
+    /// Median and largest distance from the border between two codes, in units of theta.
+    pub margin: [f32; 2],
+}
+
 /// Why there is nothing to compare.
 #[derive(Debug, thiserror::Error)]
 pub enum ConversionError {
@@ -168,6 +183,31 @@ impl Conversion {
             self.images += 1;
         }
         Ok(right)
+    }
+}
+
+impl Conversion {
+    /// The departures layer by layer, in the order in which the layers first appear.
+    pub fn by_layer(&self) -> Vec<LayerDepartures> {
+        let mut layers: Vec<&str> = Vec::new();
+        for departure in &self.departures {
+            if !layers.contains(&departure.layer.as_str()) {
+                layers.push(&departure.layer);
+            }
+        }
+        let of = |layer: &&str| {
+            let here = self.departures.iter().filter(|here| here.layer == **layer);
+            let mut margins: Vec<f32> = here.clone().map(|here| here.margin).collect();
+            margins.sort_by(f32::total_cmp);
+            LayerDepartures {
+                layer: (*layer).to_owned(),
+                images: margins.len(),
+                other_top: here.clone().filter(|here| here.top_differs).count(),
+                single: here.filter(|here| here.neurons == 1).count(),
+                margin: [margins[margins.len() / 2], margins[margins.len() - 1]],
+            }
+        };
+        layers.iter().map(of).collect()
     }
 }
 

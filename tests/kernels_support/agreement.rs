@@ -17,7 +17,15 @@ pub async fn figures(device: &Device) -> Figures {
     let device = device.clone().autodiff();
     let mut figures = Figures::new();
     for (index, p) in lif_cases().iter().enumerate() {
-        lif_figures(&device, index, p, &mut figures).await;
+        // 5 steps in groups of 2 leave a short group; 300 neurons are no multiple of a workgroup.
+        lif_figures(
+            &device,
+            &format!("lif {index}"),
+            p,
+            [5, 300, 2],
+            &mut figures,
+        )
+        .await;
     }
     for (steps, groups, theta) in [(4, 1, 0.3), (1, 4, 0.7), (3, 3, 0.11), (8, 1, 0.013)] {
         let p = ExpGIfParams {
@@ -25,14 +33,64 @@ pub async fn figures(device: &Device) -> Figures {
             groups,
             lsq_scale: groups == 1,
         };
-        exp_g_if_figures(&device, &p, theta, &mut figures).await;
+        exp_g_if_figures(&device, &p, theta, [7, 100], &mut figures).await;
     }
     // Rows, few and many; maps with fewer and with more positions than threads side by side.
     for shape in [[3, 5, 1, 1], [700, 48, 1, 1], [6, 5, 3, 3], [9, 4, 8, 8]] {
         batch_norm_figures(&device, shape, &mut figures).await;
     }
-    cross_entropy_figures(&device, &mut figures).await;
+    cross_entropy_figures(&device, [30, 10], &mut figures).await;
+    drawn_figures(&device, &mut figures).await;
     figures
+}
+
+/// Every kernel at [`DRAWN`] shapes and parameters from a fixed seed: small ones, since WebGPU may be a processor,
+/// and hardly ever a multiple of a workgroup or of a SIMD lane.
+async fn drawn_figures(device: &Device, figures: &mut Figures) {
+    let mut draw = Draw(0x6765_6d73_7421);
+    let lif = lif_cases();
+    for index in 0..DRAWN {
+        let p = &lif[draw.below(lif.len())];
+        let shape = [draw.within(1, 9), draw.within(20, 400), draw.within(1, 4)];
+        let name = format!("lif drawn {index} {shape:?}");
+        lif_figures(device, &name, p, shape, figures).await;
+
+        let groups = draw.within(1, 3);
+        let p = ExpGIfParams {
+            steps: draw.within(1, 5),
+            groups,
+            lsq_scale: draw.below(2) == 0,
+        };
+        let theta = draw.within(1, 100) as f32 * 0.0113;
+        let shape = [draw.within(1, 9), draw.within(20, 300)];
+        exp_g_if_figures(device, &p, theta, shape, figures).await;
+
+        // At least eight samples: a channel that hardly varies has an arbitrarily large gradient.
+        let side = draw.within(1, 9);
+        let shape = [draw.within(8, 90), draw.within(1, 70), side, side];
+        batch_norm_figures(device, shape, figures).await;
+
+        cross_entropy_figures(device, [draw.within(1, 70), draw.within(2, 130)], figures).await;
+    }
+}
+
+/// Shapes drawn for each kernel.
+const DRAWN: usize = 8;
+
+/// SplitMix64.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % end as u64) as usize
+    }
+
+    fn within(&mut self, low: usize, high: usize) -> usize {
+        low + self.below(high + 1 - low)
+    }
 }
 
 /// Panics with the first figure that differs by more than `tolerance` (relative, absolute below 1).
@@ -114,9 +172,14 @@ fn lif_cases() -> Vec<LifParams> {
     ]
 }
 
-async fn lif_figures(device: &Device, index: usize, p: &LifParams, figures: &mut Figures) {
-    // 5 steps in groups of 2 leave a short group; 300 neurons are no multiple of a workgroup.
-    let (steps, n, group) = (5, 300, 2);
+/// `n` neurons over `steps` steps in groups of `group`.
+async fn lif_figures(
+    device: &Device,
+    name: &str,
+    p: &LifParams,
+    [steps, n, group]: [usize; 3],
+    figures: &mut Figures,
+) {
     let x = grid(steps * n, 37, 160)
         .reshape(device, [steps, n])
         .require_grad();
@@ -124,19 +187,26 @@ async fn lif_figures(device: &Device, index: usize, p: &LifParams, figures: &mut
     let s = lif(x.clone(), p, group);
     let grads = (s.clone() * w).sum().backward();
     let exact = if p.smooth { "" } else { "=" };
-    push(figures, format!("lif {index} spikes {exact}"), s).await;
+    push(figures, format!("{name} spikes {exact}"), s).await;
     push(
         figures,
-        format!("lif {index} gradient"),
+        format!("{name} gradient"),
         x.grad(&grads).expect("tracked"),
     )
     .await;
 }
 
-async fn exp_g_if_figures(device: &Device, p: &ExpGIfParams, theta: f32, figures: &mut Figures) {
-    let name = format!("ExpG-IF K {} G {}", p.steps, p.groups);
-    let z = grid(700, 37, 300).reshape(device, [7, 100]).require_grad();
-    let w = grid(700, 11, 64).reshape(device, [7, 100]);
+async fn exp_g_if_figures(
+    device: &Device,
+    p: &ExpGIfParams,
+    theta: f32,
+    shape: [usize; 2],
+    figures: &mut Figures,
+) {
+    let name = format!("ExpG-IF K {} G {} {shape:?}", p.steps, p.groups);
+    let count = shape[0] * shape[1];
+    let z = grid(count, 37, 300).reshape(device, shape).require_grad();
+    let w = grid(count, 11, 64).reshape(device, shape);
     let theta = Tensor::<1>::from_data(TensorData::from([theta]), device).require_grad();
     let y = exp_g_if_with(z.clone(), theta.clone(), p);
     let spikes: Tensor<3> = exp_g_if_spikes(z.clone(), theta.clone(), p.steps, p.groups);
@@ -194,15 +264,16 @@ async fn batch_norm_figures(device: &Device, shape: [usize; 4], figures: &mut Fi
     .await;
 }
 
-async fn cross_entropy_figures(device: &Device, figures: &mut Figures) {
-    let logits = grid(300, 37, 200).reshape(device, [30, 10]).require_grad();
-    let targets = grid(300, 11, 64).reshape(device, [30, 10]).abs();
+async fn cross_entropy_figures(device: &Device, shape: [usize; 2], figures: &mut Figures) {
+    let count = shape[0] * shape[1];
+    let logits = grid(count, 37, 200).reshape(device, shape).require_grad();
+    let targets = grid(count, 11, 64).reshape(device, shape).abs();
     let loss = softmax_cross_entropy(logits.clone(), targets);
     let grads = (loss.clone() * 2.0).backward();
-    push(figures, "cross-entropy".into(), loss).await;
+    push(figures, format!("cross-entropy {shape:?}"), loss).await;
     push(
         figures,
-        "cross-entropy gradient".into(),
+        format!("cross-entropy {shape:?} gradient"),
         logits.grad(&grads).expect("tracked"),
     )
     .await;

@@ -2,13 +2,16 @@
 //! `[R, C, ..]` along positions, so that either way memory is read in order.
 
 use super::{BatchNormGrad, BatchNormOps, Extent};
+use crate::kernels::flex::{contiguous, wide};
 use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
 use burn::tensor::TensorData;
 
 /// Rows after which partial sums are added up in `f64`.
 const ROWS: usize = 64;
 /// Partial sums along positions, so that the loop is SIMD.
-const LANES: usize = 8;
+const LANES: usize = 16;
+/// Elements worked on before they are written out.
+const PART: usize = 2048;
 
 impl BatchNormOps for Flex {
     fn fused_batch_norm(
@@ -17,20 +20,23 @@ impl BatchNormOps for Flex {
         beta: FloatTensor<Self>,
         epsilon: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let (x, gamma, beta) = (
-            x.to_contiguous(),
-            gamma.to_contiguous(),
-            beta.to_contiguous(),
-        );
+        let [x, gamma, beta] = [x, gamma, beta].map(contiguous);
         let extent = Extent::of(&x.shape());
         let values: &[f32] = x.storage();
         let samples = extent.samples().max(1) as f64;
         let channel = |c: usize| values.get(c * extent.positions).copied().unwrap_or(0.0);
         let around: Vec<f32> = (0..extent.channels).map(channel).collect();
-        let [first, second] = sums(values, values, &around, extent, |x, _, around| {
-            let d = x - around;
-            [d, d * d]
-        });
+        let [first, second] = sums(
+            values,
+            values,
+            &around,
+            extent,
+            #[inline(always)]
+            |x, _, around| {
+                let d = x - around;
+                [d, d * d]
+            },
+        );
         let (mut mean, mut var) = (around, vec![0.0; extent.channels]);
         let moments = mean.iter_mut().zip(&mut var).zip(first.iter().zip(&second));
         for ((mean, var), (first, second)) in moments {
@@ -42,15 +48,8 @@ impl BatchNormOps for Flex {
             mean.clone(),
             scale(gamma.storage(), &var, epsilon),
             beta.storage().to_vec(),
-            vec![0.0; extent.channels],
         ];
-        let y = map(
-            values,
-            values,
-            &coefficients,
-            extent,
-            |x, _, [mean, scale, beta, _]| (x - mean) * scale + beta,
-        );
+        let y = normalised(values, &coefficients, extent);
         let per_channel = |values| FlexTensor::from_data(TensorData::new(values, gamma.shape()));
         let y = FlexTensor::from_data(TensorData::new(y, x.shape()));
         (y, per_channel(mean), per_channel(var))
@@ -66,18 +65,19 @@ impl BatchNormGrad for Flex {
         grad: FloatTensor<Self>,
         epsilon: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let (x, gamma, grad) = (
-            x.to_contiguous(),
-            gamma.to_contiguous(),
-            grad.to_contiguous(),
-        );
+        let [x, gamma, mut grad] = [x, gamma, grad].map(contiguous);
         let extent = Extent::of(&x.shape());
         let (values, grads): (&[f32], &[f32]) = (x.storage(), grad.storage());
         let (mean, var): (&[f32], &[f32]) = (mean.storage(), var.storage());
         let samples = extent.samples().max(1) as f64;
-        let [beta, along] = sums(values, grads, mean, extent, |x, g, mean| {
-            [g, g * (x - mean)]
-        });
+        let [beta, along] = sums(
+            values,
+            grads,
+            mean,
+            extent,
+            #[inline(always)]
+            |x, g, mean| [g, g * (x - mean)],
+        );
         let mut coefficients = [
             mean.to_vec(),
             scale(gamma.storage(), var, epsilon),
@@ -93,16 +93,10 @@ impl BatchNormGrad for Flex {
             beta_grad.push(beta[c] as f32);
             gamma_grad.push((inv * along[c]) as f32);
         }
-        let x_grad = map(
-            values,
-            grads,
-            &coefficients,
-            extent,
-            |x, g, [mean, scale, slope, shift]| g * scale + (x - mean) * slope + shift,
-        );
+        // x's gradient takes the place of y's.
+        pass_back(values, grad.storage_mut(), &coefficients, extent);
         let per_channel = |values| FlexTensor::from_data(TensorData::new(values, gamma.shape()));
-        let x_grad = FlexTensor::from_data(TensorData::new(x_grad, x.shape()));
-        (x_grad, per_channel(gamma_grad), per_channel(beta_grad))
+        (grad, per_channel(gamma_grad), per_channel(beta_grad))
     }
 }
 
@@ -119,41 +113,76 @@ fn sums(
     x: &[f32],
     g: &[f32],
     around: &[f32],
-    Extent {
-        rows,
-        channels,
-        positions,
-    }: Extent,
+    extent: Extent,
     f: impl Fn(f32, f32, f32) -> [f32; 2],
 ) -> [Vec<f64>; 2] {
-    let mut totals = [vec![0.0f64; channels], vec![0.0f64; channels]];
+    let mut totals = [(); 2].map(|()| vec![0.0f64; extent.channels]);
     if x.is_empty() {
         return totals;
     }
-    if positions > 1 {
-        let spans = x.chunks_exact(positions).zip(g.chunks_exact(positions));
-        for (span, (x, g)) in spans.enumerate() {
-            let c = span % channels;
-            let mut lanes = [[0.0f32; LANES]; 2];
-            for (x, g) in x.chunks(LANES).zip(g.chunks(LANES)) {
-                let [a, b] = &mut lanes;
-                for (((x, g), a), b) in x.iter().zip(g).zip(a).zip(b) {
-                    let [p, q] = f(*x, *g, around[c]);
-                    *a += p;
-                    *b += q;
-                }
-            }
-            for (total, lanes) in totals.iter_mut().zip(lanes) {
-                total[c] += lanes.iter().copied().map(f64::from).sum::<f64>();
+    wide(
+        #[inline(always)]
+        || match extent.positions {
+            1 => sums_of_rows(x, g, around, &mut totals, f),
+            _ => sums_of_maps(x, g, around, extent, &mut totals, f),
+        },
+    );
+    totals
+}
+
+/// Maps: along positions, in [`LANES`] partial sums.
+#[inline(always)]
+fn sums_of_maps(
+    x: &[f32],
+    g: &[f32],
+    around: &[f32],
+    Extent {
+        channels,
+        positions,
+        ..
+    }: Extent,
+    totals: &mut [Vec<f64>; 2],
+    f: impl Fn(f32, f32, f32) -> [f32; 2],
+) {
+    let spans = x.chunks_exact(positions).zip(g.chunks_exact(positions));
+    for (span, (x, g)) in spans.enumerate() {
+        let c = span % channels;
+        let around = around[c];
+        let (mut a, mut b) = ([0.0f32; LANES], [0.0f32; LANES]);
+        let ((x, x_rest), (g, g_rest)) = (x.as_chunks::<LANES>(), g.as_chunks::<LANES>());
+        for (x, g) in x.iter().zip(g) {
+            for lane in 0..LANES {
+                let [p, q] = f(x[lane], g[lane], around);
+                a[lane] += p;
+                b[lane] += q;
             }
         }
-        return totals;
+        let rest = x_rest.iter().zip(g_rest).zip(a.iter_mut().zip(&mut b));
+        for ((x, g), (a, b)) in rest {
+            let [p, q] = f(*x, *g, around);
+            *a += p;
+            *b += q;
+        }
+        for (total, lanes) in totals.iter_mut().zip([a, b]) {
+            total[c] += lanes.iter().copied().map(f64::from).sum::<f64>();
+        }
     }
+}
+
+/// Rows: across channels, in one partial sum for each.
+#[inline(always)]
+fn sums_of_rows(
+    x: &[f32],
+    g: &[f32],
+    around: &[f32],
+    totals: &mut [Vec<f64>; 2],
+    f: impl Fn(f32, f32, f32) -> [f32; 2],
+) {
+    let channels = around.len();
     let (mut a, mut b) = (vec![0.0f32; channels], vec![0.0f32; channels]);
-    for first in (0..rows).step_by(ROWS) {
-        let block = first * channels..(first + ROWS).min(rows) * channels;
-        let rows = x[block.clone()].chunks_exact(channels);
-        for (x, g) in rows.zip(g[block].chunks_exact(channels)) {
+    let block = ROWS * channels;
+    for (x, g) in x.chunks(block).zip(g.chunks(block)) {
+        for (x, g) in x.chunks_exact(channels).zip(g.chunks_exact(channels)) {
             let lanes = x.iter().zip(g).zip(around).zip(a.iter_mut().zip(&mut b));
             for (((x, g), around), (a, b)) in lanes {
                 let [p, q] = f(*x, *g, *around);
@@ -167,39 +196,81 @@ fn sums(
             }
         }
     }
-    totals
 }
 
-/// `f(x, g, coefficients of the channel)` for every element.
-fn map(
-    x: &[f32],
-    g: &[f32],
-    [k0, k1, k2, k3]: &[Vec<f32>; 4],
-    Extent {
-        channels,
-        positions,
-        ..
-    }: Extent,
-    f: impl Fn(f32, f32, [f32; 4]) -> f32,
-) -> Vec<f32> {
-    let mut out = vec![0.0; x.len()];
-    if x.is_empty() {
-        return out;
-    }
-    let span = if positions > 1 { positions } else { channels };
-    let spans = x.chunks_exact(span).zip(g.chunks_exact(span));
-    for (index, (out, (x, g))) in out.chunks_exact_mut(span).zip(spans).enumerate() {
-        let pairs = out.iter_mut().zip(x.iter().zip(g));
-        if positions > 1 {
-            let c = index % channels;
-            let k = [k0[c], k1[c], k2[c], k3[c]];
-            pairs.for_each(|(out, (x, g))| *out = f(*x, *g, k));
-        } else {
-            let k = k0.iter().zip(k1).zip(k2.iter().zip(k3));
-            for ((out, (x, g)), ((k0, k1), (k2, k3))) in pairs.zip(k) {
-                *out = f(*x, *g, [*k0, *k1, *k2, *k3]);
+/// `(x - mean) scale + beta`; coefficients `[mean, scale, beta]` of each channel.
+fn normalised(x: &[f32], [mean, scale, beta]: &[Vec<f32>; 3], extent: Extent) -> Vec<f32> {
+    let mut out = Vec::with_capacity(x.len());
+    wide(
+        #[inline(always)]
+        || {
+            let mut part = [0.0; PART];
+            for (at, x) in parts(x, extent) {
+                let part = &mut part[..x.len()];
+                let pairs = part.iter_mut().zip(x);
+                if extent.positions > 1 {
+                    let (mean, scale, beta) = (mean[at], scale[at], beta[at]);
+                    pairs.for_each(|(out, x)| *out = (x - mean) * scale + beta);
+                } else {
+                    let k = mean[at..].iter().zip(&scale[at..]).zip(&beta[at..]);
+                    for ((out, x), ((mean, scale), beta)) in pairs.zip(k) {
+                        *out = (x - mean) * scale + beta;
+                    }
+                }
+                out.extend_from_slice(part);
             }
-        }
-    }
+        },
+    );
     out
+}
+
+/// Turns y's gradient into x's, `g scale + (x - mean) slope + shift`; coefficients `[mean, scale, slope, shift]`.
+fn pass_back(
+    x: &[f32],
+    grad: &mut [f32],
+    [mean, scale, slope, shift]: &[Vec<f32>; 4],
+    extent: Extent,
+) {
+    wide(
+        #[inline(always)]
+        || {
+            let mut rest = grad;
+            for (at, x) in parts(x, extent) {
+                let grad;
+                (grad, rest) = std::mem::take(&mut rest).split_at_mut(x.len());
+                let pairs = grad.iter_mut().zip(x);
+                if extent.positions > 1 {
+                    let (mean, scale) = (mean[at], scale[at]);
+                    let (slope, shift) = (slope[at], shift[at]);
+                    pairs.for_each(|(g, x)| *g = *g * scale + (x - mean) * slope + shift);
+                } else {
+                    let k = mean[at..].iter().zip(&scale[at..]);
+                    let k = k.zip(slope[at..].iter().zip(&shift[at..]));
+                    for ((g, x), ((mean, scale), (slope, shift))) in pairs.zip(k) {
+                        *g = *g * scale + (x - mean) * slope + shift;
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// Pieces of at most [`PART`] elements: parts of one map with its channel, or parts of one row with its first one.
+#[inline(always)]
+fn parts(x: &[f32], extent: Extent) -> impl Iterator<Item = (usize, &[f32])> {
+    let span = if extent.positions > 1 {
+        extent.positions
+    } else {
+        extent.channels
+    };
+    let spans = x.chunks_exact(span.max(1)).enumerate();
+    spans.flat_map(move |(index, span)| {
+        span.chunks(PART).enumerate().map(move |(part, piece)| {
+            if extent.positions > 1 {
+                (index % extent.channels, piece)
+            } else {
+                (part * PART, piece)
+            }
+        })
+    })
 }

@@ -1,6 +1,7 @@
 //! ExpG-IF on the CPU: one pass each way.
 
 use super::{ExpGIfGrad, ExpGIfOps, ExpGIfParams, THETA_MIN};
+use crate::kernels::flex::{contiguous, map, wide};
 use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
 use burn::tensor::TensorData;
 
@@ -23,18 +24,35 @@ impl Ladder {
     }
 
     /// v, the potential whose highest level at or below is the output.
-    #[inline]
+    #[inline(always)]
     fn potential(self, z: f32) -> f32 {
         z + 0.5 * self.theta
     }
 
     /// n. The guess may be one off; the ladder decides.
-    #[inline]
+    #[inline(always)]
     fn code(self, v: f32) -> f32 {
-        let guess = round((v * self.per_theta).clamp(0.0, self.top));
-        let higher = f32::from(u8::from(v >= (guess + 1.0) * self.theta));
-        let lower = f32::from(u8::from(v < guess * self.theta));
-        (guess + higher - lower).clamp(0.0, self.top)
+        let guess = round(self.clamp(v * self.per_theta));
+        let higher = if v >= (guess + 1.0) * self.theta {
+            1.0
+        } else {
+            0.0
+        };
+        let lower = if v < guess * self.theta { 1.0 } else { 0.0 };
+        self.clamp(guess + higher - lower)
+    }
+
+    /// The code behind an output.
+    #[inline(always)]
+    fn nearest(self, y: f32) -> u32 {
+        round_to_integer(self.clamp(y * self.per_theta))
+    }
+
+    /// `clamp(0, top)` as one `max` and one `min`, which hand on what is not a number.
+    #[inline(always)]
+    fn clamp(self, x: f32) -> f32 {
+        let x = if 0.0 > x { 0.0 } else { x };
+        if self.top < x { self.top } else { x }
     }
 }
 
@@ -43,13 +61,13 @@ impl Ladder {
 /// sequences per element on x86 without SSE 4.1.
 const SHIFTER: f32 = 12_582_912.0;
 
-#[inline]
+#[inline(always)]
 fn round(x: f32) -> f32 {
     (x + SHIFTER) - SHIFTER
 }
 
 /// The nearest integer of `0..2^22` as one: the low bits of the shifted sum.
-#[inline]
+#[inline(always)]
 fn round_to_integer(x: f32) -> u32 {
     (x + SHIFTER).to_bits() - SHIFTER.to_bits()
 }
@@ -61,7 +79,11 @@ impl ExpGIfOps for Flex {
         p: ExpGIfParams,
     ) -> FloatTensor<Self> {
         let ladder = Ladder::new(&theta, &p);
-        map(&z, move |z| ladder.code(ladder.potential(z)) * ladder.theta)
+        map(
+            &contiguous(z),
+            #[inline(always)]
+            |z| ladder.code(ladder.potential(z)) * ladder.theta,
+        )
     }
 
     fn exp_g_if_count(
@@ -70,33 +92,36 @@ impl ExpGIfOps for Flex {
         p: ExpGIfParams,
     ) -> FloatTensor<Self> {
         let ladder = Ladder::new(&theta, &p);
-        let (groups, full) = (p.groups, p.full() as u32);
-        let code = move |y: f32| round_to_integer((y * ladder.per_theta).clamp(0.0, ladder.top));
+        let (groups, full, steps) = (p.groups, p.full() as u32, p.steps as u32);
+        let y = contiguous(y);
         match groups {
-            1 => map(&y, move |y| code(y).count_ones() as i32 as f32),
-            _ => map(&y, move |y| {
-                let mut rest = code(y);
-                let mut spikes = 0;
-                for _ in 0..groups {
-                    let code = rest.min(full);
-                    rest -= code;
-                    spikes += code.count_ones();
-                }
-                spikes as i32 as f32
-            }),
+            1 => map(
+                &y,
+                #[inline(always)]
+                |y| ones(ladder.nearest(y), steps) as i32 as f32,
+            ),
+            _ => map(
+                &y,
+                #[inline(always)]
+                |y| {
+                    let mut rest = ladder.nearest(y);
+                    let mut spikes = 0;
+                    for _ in 0..groups {
+                        let code = rest.min(full);
+                        rest -= code;
+                        spikes += ones(code, steps);
+                    }
+                    spikes as i32 as f32
+                },
+            ),
         }
     }
 }
 
-/// Written into a vector that is there: collected from an iterator, the loop is not SIMD and four times slower. And `f`
-/// owns what it captures (`move`), since behind a reference a store to `out` could change it.
-fn map(x: &FlexTensor, f: impl Fn(f32) -> f32) -> FlexTensor {
-    let x = x.to_contiguous();
-    let values: &[f32] = x.storage();
-    let mut out = vec![0.0f32; values.len()];
-    let pairs = out.iter_mut().zip(values);
-    pairs.for_each(|(out, &x)| *out = f(x));
-    FlexTensor::from_data(TensorData::new::<f32, _>(out, x.shape()))
+/// Ones of a code, bit by bit, since a population count is not a SIMD instruction everywhere.
+#[inline(always)]
+fn ones(code: u32, bits: u32) -> u32 {
+    (0..bits).map(|bit| (code >> bit) & 1).sum()
 }
 
 /// Partial sums of theta's gradient, so that the loop is SIMD and the sum keeps its precision.
@@ -112,34 +137,52 @@ impl ExpGIfGrad for Flex {
         p: ExpGIfParams,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let ladder = Ladder::new(&theta, &p);
-        let beyond = (ladder.top + 1.0) * ladder.theta;
-        let (z, grad) = (z.to_contiguous(), grad.to_contiguous());
-        let mut z_grad = vec![0.0f32; z.shape().num_elements()];
-        let mut theta_grad = 0.0f64;
-        let blocks = z_grad
-            .chunks_mut(BLOCK)
-            .zip(z.storage::<f32>().chunks(BLOCK));
-        for ((out, z), grad) in blocks.zip(grad.storage::<f32>().chunks(BLOCK)) {
-            let mut sums = [0.0f32; LANES];
-            let lanes = out
-                .chunks_mut(LANES)
-                .zip(z.chunks(LANES))
-                .zip(grad.chunks(LANES));
-            for ((out, z), grad) in lanes {
-                for (((out, &z), &grad), sum) in out.iter_mut().zip(z).zip(grad).zip(&mut sums) {
-                    let v = ladder.potential(z);
-                    let inside = v >= 0.0 && v < beyond;
-                    *out = if inside { grad } else { 0.0 };
-                    let straight = if inside { z * ladder.per_theta } else { 0.0 };
-                    *sum += grad * (ladder.code(v) - straight);
-                }
-            }
-            theta_grad += sums.iter().copied().map(f64::from).sum::<f64>();
-        }
-        let theta_grad = theta_grad as f32 * p.theta_scale(z_grad.len());
+        let z = contiguous(z);
+        // z's gradient takes the place of y's.
+        let mut grad = contiguous(grad);
+        let count = z.shape().num_elements();
+        let theta_grad = wide(
+            #[inline(always)]
+            || ladder.backward(z.storage(), grad.storage_mut()),
+        );
+        let theta_grad = theta_grad as f32 * p.theta_scale(count);
         (
-            FlexTensor::from_data(TensorData::new(z_grad, z.shape())),
+            grad,
             FlexTensor::from_data(TensorData::new(vec![theta_grad], theta.shape())),
         )
+    }
+}
+
+impl Ladder {
+    /// Turns y's gradient into z's; theta's, not scaled.
+    #[inline(always)]
+    fn backward(self, z: &[f32], grad: &mut [f32]) -> f64 {
+        let mut total = 0.0;
+        for (z, grad) in z.chunks(BLOCK).zip(grad.chunks_mut(BLOCK)) {
+            let mut sums = [0.0f32; LANES];
+            let (z, z_rest) = z.as_chunks::<LANES>();
+            let (grad, grad_rest) = grad.as_chunks_mut::<LANES>();
+            for (z, grad) in z.iter().zip(grad) {
+                for lane in 0..LANES {
+                    sums[lane] += self.pass_back(z[lane], &mut grad[lane]);
+                }
+            }
+            for ((z, grad), sum) in z_rest.iter().zip(grad_rest).zip(&mut sums) {
+                *sum += self.pass_back(*z, grad);
+            }
+            total += sums.iter().copied().map(f64::from).sum::<f64>();
+        }
+        total
+    }
+
+    /// Turns an element's gradient of y into that of z; its share of theta's.
+    #[inline(always)]
+    fn pass_back(self, z: f32, grad: &mut f32) -> f32 {
+        let v = self.potential(z);
+        let inside = v >= 0.0 && v < (self.top + 1.0) * self.theta;
+        let straight = if inside { z * self.per_theta } else { 0.0 };
+        let share = *grad * (self.code(v) - straight);
+        *grad = if inside { *grad } else { 0.0 };
+        share
     }
 }

@@ -2,6 +2,7 @@
 //! allocated but the result.
 
 use super::{LifGrad, LifOps, LifParams};
+use crate::kernels::flex::{contiguous, wide};
 use crate::kernels::surrogate::{derivatives, primitives};
 use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
 use burn::tensor::TensorData;
@@ -13,9 +14,12 @@ type Lane = [f32; BLOCK];
 
 impl LifOps for Flex {
     fn lif_forward(x: FloatTensor<Self>, p: LifParams, group: usize) -> FloatTensor<Self> {
-        let x = x.to_contiguous();
+        let x = contiguous(x);
         let mut spikes = vec![0.0; x.shape().num_elements()];
-        forward(x.storage(), &mut spikes, x.shape()[0], &p, group);
+        wide(
+            #[inline(always)]
+            || forward(x.storage(), &mut spikes, x.shape()[0], &p, group),
+        );
         FlexTensor::from_data(TensorData::new(spikes, x.shape()))
     }
 }
@@ -27,22 +31,20 @@ impl LifGrad for Flex {
         p: LifParams,
         group: usize,
     ) -> FloatTensor<Self> {
-        let (x, grad) = (x.to_contiguous(), grad.to_contiguous());
-        let mut out = vec![0.0; x.shape().num_elements()];
-        backward(
-            x.storage(),
-            grad.storage(),
-            &mut out,
-            x.shape()[0],
-            &p,
-            group,
+        let x = contiguous(x);
+        // The gradient of X takes the place of that of S.
+        let mut grad = contiguous(grad);
+        wide(
+            #[inline(always)]
+            || backward(x.storage(), grad.storage_mut(), x.shape()[0], &p, group),
         );
-        FlexTensor::from_data(TensorData::new(out, x.shape()))
+        grad
     }
 }
 
 /// Visit every block of neurons in every group: `(range of the group's first step, steps)`; the ranges
 /// of later steps follow at distance `n`, the neurons per step.
+#[inline(always)]
 fn blocks(
     steps: usize,
     n: usize,
@@ -58,70 +60,86 @@ fn blocks(
     }
 }
 
+#[inline(always)]
 fn forward(x: &[f32], spikes: &mut [f32], steps: usize, p: &LifParams, group: usize) {
     let n = x.len() / steps.max(1);
-    blocks(steps, n, group, |first, length| {
-        let (mut v, mut h): (Lane, Lane) = ([0.0; BLOCK], [0.0; BLOCK]);
-        let size = first.len();
-        let (v, h) = (&mut v[..size], &mut h[..size]);
-        for t in 0..length {
-            let at = first.start + t * n..first.end + t * n;
-            charge(v, &x[at.clone()], h, p);
-            let s = &mut spikes[at];
-            fire(h, s, p);
-            reset(h, s, v, p);
-        }
-    });
+    blocks(
+        steps,
+        n,
+        group,
+        #[inline(always)]
+        |first, length| {
+            let (mut v, mut h): (Lane, Lane) = ([0.0; BLOCK], [0.0; BLOCK]);
+            let size = first.len();
+            let (v, h) = (&mut v[..size], &mut h[..size]);
+            for t in 0..length {
+                let at = first.start + t * n..first.end + t * n;
+                charge(v, &x[at.clone()], h, p);
+                let s = &mut spikes[at];
+                fire(h, s, p);
+                reset(h, s, v, p);
+            }
+        },
+    );
 }
 
-fn backward(x: &[f32], grad: &[f32], out: &mut [f32], steps: usize, p: &LifParams, group: usize) {
+/// Turns the gradient of the spikes into that of `x`, in place.
+#[inline(always)]
+fn backward(x: &[f32], grad: &mut [f32], steps: usize, p: &LifParams, group: usize) {
     let n = x.len() / steps.max(1);
     let (to_x, to_v) = match (p.leak, p.decay_input) {
         (false, _) => (1.0, 1.0),
         (true, true) => (p.decay(), 1.0 - p.decay()),
         (true, false) => (1.0, 1.0 - p.decay()),
     };
-    blocks(steps, n, group, |first, length| {
-        let mut lanes = [[0.0; BLOCK]; 4];
-        let size = first.len();
-        let [v, s, slope, gv] = lanes.each_mut().map(|lane| &mut lane[..size]);
-        let step = |t: usize| first.start + t * n..first.end + t * n;
-        // The membranes H wait in the output, each until its own gradient replaces it.
-        for t in 0..length {
-            let h = &mut out[step(t)];
-            charge(v, &x[step(t)], h, p);
-            fire(h, s, p);
-            reset(h, s, v, p);
-        }
-        for t in (0..length).rev() {
-            let h = &mut out[step(t)];
-            fire(h, s, p);
-            let u = |h: f32| h - p.v_threshold;
-            derivatives(p.surrogate, h.iter().copied().map(u), slope);
-            through_reset(h, s, slope, p);
-            hand_back(h, s, slope, gv, &grad[step(t)], [to_x, to_v]);
-        }
-    });
+    let mut membranes: Vec<Lane> = vec![[0.0; BLOCK]; group.min(steps)];
+    blocks(
+        steps,
+        n,
+        group,
+        #[inline(always)]
+        |first, length| {
+            let mut lanes = [[0.0; BLOCK]; 4];
+            let size = first.len();
+            let [v, s, slope, gv] = lanes.each_mut().map(|lane| &mut lane[..size]);
+            let step = |t: usize| first.start + t * n..first.end + t * n;
+            for (t, h) in membranes[..length].iter_mut().enumerate() {
+                let h = &mut h[..size];
+                charge(v, &x[step(t)], h, p);
+                fire(h, s, p);
+                reset(h, s, v, p);
+            }
+            for (t, h) in membranes[..length].iter().enumerate().rev() {
+                let h = &h[..size];
+                fire(h, s, p);
+                let u = |h: f32| h - p.v_threshold;
+                derivatives(p.surrogate, h.iter().copied().map(u), slope);
+                through_reset(h, s, slope, p);
+                hand_back(s, slope, gv, &mut grad[step(t)], [to_x, to_v]);
+            }
+        },
+    );
 }
 
-/// `gH[t]`, whose shares go to `X[t]`, in the place of `h`, and to `V[t-1]`.
+/// `gH[t]`, whose shares go to `X[t]`, in the place of `gS[t]`, and to `V[t-1]`.
+#[inline(always)]
 fn hand_back(
-    h: &mut [f32],
     keep: &[f32],
     slope: &[f32],
     gv: &mut [f32],
-    grad: &[f32],
+    grad: &mut [f32],
     [to_x, to_v]: [f32; 2],
 ) {
-    let fixed = keep.iter().zip(slope).zip(grad);
-    for ((h, gv), ((keep, slope), grad)) in h.iter_mut().zip(gv).zip(fixed) {
-        let gh = grad * slope + *gv * keep;
-        *h = gh * to_x;
+    let lanes = grad.iter_mut().zip(gv).zip(keep.iter().zip(slope));
+    for ((grad, gv), (keep, slope)) in lanes {
+        let gh = *grad * slope + *gv * keep;
+        *grad = gh * to_x;
         *gv = gh * to_v;
     }
 }
 
 /// `h = H[t]` from `v = V[t-1]` and `x = X[t]`.
+#[inline(always)]
 fn charge(v: &[f32], x: &[f32], h: &mut [f32], p: &LifParams) {
     let decay = p.decay();
     let lanes = h.iter_mut().zip(v).zip(x);
@@ -133,17 +151,19 @@ fn charge(v: &[f32], x: &[f32], h: &mut [f32], p: &LifParams) {
 }
 
 /// `s = S[t]`, or the smooth step.
+#[inline(always)]
 fn fire(h: &[f32], s: &mut [f32], p: &LifParams) {
     if p.smooth {
         primitives(p.surrogate, h.iter().map(|h| h - p.v_threshold), s);
     } else {
         for (s, h) in s.iter_mut().zip(h) {
-            *s = f32::from(u8::from(h - p.v_threshold >= 0.0));
+            *s = if h - p.v_threshold >= 0.0 { 1.0 } else { 0.0 };
         }
     }
 }
 
 /// `v = V[t]`.
+#[inline(always)]
 fn reset(h: &[f32], s: &[f32], v: &mut [f32], p: &LifParams) {
     let lanes = v.iter_mut().zip(h).zip(s);
     if p.hard_reset {
@@ -154,6 +174,7 @@ fn reset(h: &[f32], s: &[f32], v: &mut [f32], p: &LifParams) {
 }
 
 /// Turns `s` into `dV/dH`.
+#[inline(always)]
 fn through_reset(h: &[f32], s: &mut [f32], slope: &[f32], p: &LifParams) {
     let lanes = s.iter_mut().zip(h).zip(slope);
     match (p.hard_reset, p.detach_reset) {

@@ -78,7 +78,7 @@ impl Block {
 
     pub(super) fn forward(
         &self,
-        x: &mut [f32],
+        x: &mut [f64],
         index: usize,
         dim: usize,
         side: usize,
@@ -86,7 +86,7 @@ impl Block {
     ) {
         let name = |part: &str| format!("block.{index}.{part}");
         let spikes = self.entry.emit(x);
-        let parts: Vec<Vec<f32>> = self
+        let parts: Vec<Vec<f64>> = self
             .projections
             .iter()
             .map(|projection| projection.integrate(&spikes, side))
@@ -106,12 +106,12 @@ impl Block {
     }
 
     /// Potentials and spikes of the neurons behind the attention.
-    fn mix(&self, train: &SpikeTrain, dim: usize, side: usize) -> (Vec<f32>, SpikeTrain) {
+    fn mix(&self, train: &SpikeTrain, dim: usize, side: usize) -> (Vec<f64>, SpikeTrain) {
         let neuron = &self.out.0;
         if self.heads.is_empty() {
             // Identity: the level of v is the next neuron's potential.
             let levels = train.codes().into_iter().map(|code| self.qkv.level(code));
-            let z: Vec<f32> = levels.collect();
+            let z: Vec<f64> = levels.map(f64::from).collect();
             let spikes = neuron.emit(&z);
             return (z, spikes);
         }
@@ -125,13 +125,13 @@ impl Block {
         let spikes = neuron.emit_counts(&sums, &units, |index| index % dim / width);
         // For the record only: the neurons compared the counts themselves.
         let z = sums.iter().enumerate();
-        let z = z.map(|(index, &sum)| (sum as f64 * units[index % dim / width]) as f32);
+        let z = z.map(|(index, &sum)| sum as f64 * units[index % dim / width]);
         (z.collect(), spikes)
     }
 }
 
 /// `[N, a]` and `[N, b]` to `[N, a + b]`.
-fn beside(parts: &[Vec<f32>], tokens: usize) -> Vec<f32> {
+fn beside(parts: &[Vec<f64>], tokens: usize) -> Vec<f64> {
     let widths: Vec<usize> = parts.iter().map(|part| part.len() / tokens).collect();
     let mut joined = Vec::with_capacity(parts.iter().map(Vec::len).sum());
     for token in 0..tokens {

@@ -67,10 +67,10 @@ impl EventNeuron {
         self.levels[code as usize]
     }
 
-    /// Spikes of the potentials `z`.
-    pub fn emit(&self, z: &[f32]) -> SpikeTrain {
+    /// Spikes of the potentials `z`, which are rounded to the training quantiser's `f32` here and nowhere before.
+    pub fn emit(&self, z: &[f64]) -> SpikeTrain {
         let half = 0.5 * self.theta;
-        let v: Vec<f32> = z.iter().map(|z| z + half).collect();
+        let v: Vec<f32> = z.iter().map(|&z| z as f32 + half).collect();
         self.greedy(z.len(), |neuron, level| v[neuron] >= self.levels[level])
     }
 

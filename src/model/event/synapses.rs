@@ -1,7 +1,8 @@
-//! Synapses on events: a spike adds one row of weights. Token-major: `[S·S, C]`.
+//! Synapses on events: a spike adds one row of weights. Token-major: `[S·S, C]`. Weights and sums are `f64`: what
+//! parts a potential from the training form's is then that form's rounding alone, not the order of two sums.
 
 use super::neuron::SpikeTrain;
-use crate::model::fold::{NotConvertible, scale_and_shift, tensor};
+use crate::model::fold::{NotConvertible, rounded_scale_and_shift, tensor};
 use crate::train::params::NamedTensors;
 
 /// A linear layer or convolution with BatchNorm and the threshold in front folded in.
@@ -16,9 +17,9 @@ pub struct Synapses {
     /// Whether output `j` of group `i` is channel `j·g + i` (linear layers shuffle) or `i·C_out/g + j`.
     shuffled: bool,
     /// `[C_in, k, k, C_out/g]`: what one spike sends lies together.
-    weight: Vec<f32>,
+    weight: Vec<f64>,
     /// `[C_out]`.
-    bias: Vec<f32>,
+    bias: Vec<f64>,
 }
 
 impl Synapses {
@@ -28,7 +29,7 @@ impl Synapses {
         let [groups, c_in, c_out] = shape[..] else {
             return Err(NotConvertible(format!("{path}.weight is {shape:?}")));
         };
-        let (scale, mut shift) = scale_and_shift(tensors, &format!("{path}.norm"))?;
+        let (scale, mut shift) = rounded_scale_and_shift(tensors, &format!("{path}.norm"))?;
         if let Ok((_, bias)) = tensor(tensors, &format!("{path}.bias")) {
             for ((shift, scale), &bias) in shift.iter_mut().zip(&scale).zip(bias) {
                 *shift += scale * f64::from(bias);
@@ -36,7 +37,7 @@ impl Synapses {
         }
         let fold = |(index, &weight): (usize, &f32)| {
             let channel = index % c_out * groups + index / (c_in * c_out);
-            (f64::from(weight) * scale[channel] * f64::from(theta)) as f32
+            f64::from(weight) * scale[channel] * f64::from(theta)
         };
         Ok(Self {
             c_in: groups * c_in,
@@ -47,7 +48,7 @@ impl Synapses {
             groups,
             shuffled: true,
             weight: values.iter().enumerate().map(fold).collect(),
-            bias: shift.iter().map(|&shift| shift as f32).collect(),
+            bias: shift,
         })
     }
 
@@ -63,7 +64,7 @@ impl Synapses {
         let [c_out, per_group, kernel, _] = shape[..] else {
             return Err(NotConvertible(format!("{path}.conv.weight is {shape:?}")));
         };
-        let (scale, shift) = scale_and_shift(tensors, &format!("{path}.norm"))?;
+        let (scale, shift) = rounded_scale_and_shift(tensors, &format!("{path}.norm"))?;
         let taps = kernel * kernel;
         let out_group = c_out / groups;
         let mut weight = vec![0.0; values.len()];
@@ -73,7 +74,7 @@ impl Synapses {
             let (input, output) = (rest % per_group, rest / per_group);
             let input = output / out_group * per_group + input;
             let to = (input * taps + tap) * out_group + output % out_group;
-            weight[to] = (f64::from(value) * scale[output] * f64::from(theta)) as f32;
+            weight[to] = f64::from(value) * scale[output] * f64::from(theta);
         }
         Ok(Self {
             c_in: per_group * groups,
@@ -84,7 +85,7 @@ impl Synapses {
             groups,
             shuffled: false,
             weight,
-            bias: shift.iter().map(|&shift| shift as f32).collect(),
+            bias: shift,
         })
     }
 
@@ -98,7 +99,7 @@ impl Synapses {
         let (shape, values) = tensor(tensors, &format!("{path}.weight"))?;
         let (_, bias) = tensor(tensors, &format!("{path}.bias"))?;
         let share = f64::from(theta) / tokens as f64;
-        let fold = |&weight: &f32| (f64::from(weight) * share) as f32;
+        let fold = |&weight: &f32| f64::from(weight) * share;
         Ok(Self {
             c_in: shape[0],
             c_out: shape[1],
@@ -108,12 +109,12 @@ impl Synapses {
             groups: 1,
             shuffled: false,
             weight: values.iter().map(fold).collect(),
-            bias: bias.to_vec(),
+            bias: bias.iter().copied().map(f64::from).collect(),
         })
     }
 
     /// Potentials `[S'·S', C_out]` from spikes on `[S·S, C_in]`.
-    pub fn integrate(&self, train: &SpikeTrain, side: usize) -> Vec<f32> {
+    pub fn integrate(&self, train: &SpikeTrain, side: usize) -> Vec<f64> {
         let side_out = (side + 2 * self.padding - self.kernel) / self.stride + 1;
         let place = |at: usize, tap: usize| {
             let ahead = (at + self.padding).checked_sub(tap)?;
@@ -134,7 +135,7 @@ impl Synapses {
     }
 
     /// Potentials `[C_out]`, every position reaching the same outputs.
-    pub fn pool(&self, train: &SpikeTrain) -> Vec<f32> {
+    pub fn pool(&self, train: &SpikeTrain) -> Vec<f64> {
         self.accumulate(train, 1, |_, send| send(0, 0))
     }
 
@@ -145,11 +146,11 @@ impl Synapses {
         train: &SpikeTrain,
         outputs: usize,
         targets: impl Fn(usize, &mut dyn FnMut(usize, usize)),
-    ) -> Vec<f32> {
+    ) -> Vec<f64> {
         let (taps, out_group) = (self.kernel * self.kernel, self.c_out / self.groups);
-        let mut total = vec![0.0f32; outputs * self.c_out];
+        let mut total = vec![0.0f64; outputs * self.c_out];
         for group in train.fired.chunks(train.steps) {
-            let mut sums = vec![0.0f32; outputs * self.c_out];
+            let mut sums = vec![0.0f64; outputs * self.c_out];
             for fired in group {
                 sums.iter_mut().for_each(|sum| *sum += *sum);
                 for &neuron in fired {

@@ -1,0 +1,127 @@
+//! Matrices of a few dozen rows and columns, too small for a general product's packing.
+
+use super::wide;
+
+/// Numbers that are worked on together; rows are padded to a multiple of it.
+const LANES: usize = if cfg!(target_family = "wasm") { 4 } else { 16 };
+/// Rows whose sums are kept in registers at once.
+const ROWS: usize = 4;
+
+type Lane = [f32; LANES];
+
+/// A matrix whose rows are padded with zeros.
+pub(in crate::kernels) struct Matrix {
+    rows: usize,
+    columns: usize,
+    /// Lanes a row.
+    width: usize,
+    lanes: Vec<Lane>,
+}
+
+impl Matrix {
+    /// Zeros.
+    pub fn new(rows: usize, columns: usize) -> Self {
+        let width = columns.div_ceil(LANES);
+        Self {
+            rows,
+            columns,
+            width,
+            lanes: vec![[0.0; LANES]; rows * width],
+        }
+    }
+
+    fn row(&self, row: usize) -> &[f32] {
+        &self.lanes[row * self.width..][..self.width].as_flattened()[..self.columns]
+    }
+
+    /// One row, without its padding.
+    pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        &mut self.lanes[row * self.width..][..self.width].as_flattened_mut()[..self.columns]
+    }
+
+    /// Row i becomes `from[places[i] · stride + first ..]`.
+    pub fn gather(&mut self, from: &[f32], places: &[usize], stride: usize, first: usize) {
+        let columns = self.columns;
+        for (row, place) in places.iter().enumerate() {
+            let values = &from[place * stride + first..][..columns];
+            self.row_mut(row).copy_from_slice(values);
+        }
+    }
+
+    /// `to[places[i] · stride + first ..]` becomes row i.
+    pub fn scatter(&self, to: &mut [f32], places: &[usize], stride: usize, first: usize) {
+        for (row, place) in places.iter().enumerate() {
+            to[place * stride + first..][..self.columns].copy_from_slice(self.row(row));
+        }
+    }
+
+    /// Every number times `factor`.
+    pub fn times(&mut self, factor: f32) {
+        let numbers = self.lanes.as_flattened_mut().iter_mut();
+        numbers.for_each(|number| *number *= factor);
+    }
+
+    /// Becomes the transpose of `other`, whatever its shape was.
+    pub fn transpose(&mut self, other: &Self) {
+        let width = other.rows.div_ceil(LANES);
+        (self.rows, self.columns, self.width) = (other.columns, other.rows, width);
+        self.lanes.clear();
+        self.lanes.resize(self.rows * width, [0.0; LANES]);
+        let numbers = self.lanes.as_flattened_mut();
+        for row in 0..other.rows {
+            for (column, value) in other.row(row).iter().enumerate() {
+                numbers[column * width * LANES + row] = *value;
+            }
+        }
+    }
+
+    /// Becomes `a b`, of which it has the shape; sums run in the order of a's columns.
+    pub fn product(&mut self, a: &Self, b: &Self) {
+        wide(
+            #[inline(always)]
+            || {
+                let mut at = 0;
+                while at < self.width {
+                    at += match self.width - at {
+                        1 => self.strip::<1>(a, b, at),
+                        2 | 3 => self.strip::<2>(a, b, at),
+                        _ => self.strip::<4>(a, b, at),
+                    };
+                }
+            },
+        );
+    }
+
+    /// The product's lanes `at..at + S` of every row; S.
+    #[inline(always)]
+    fn strip<const S: usize>(&mut self, a: &Self, b: &Self, at: usize) -> usize {
+        let whole = self.rows - self.rows % ROWS;
+        for row in (0..whole).step_by(ROWS) {
+            self.tile::<ROWS, S>(a, b, row, at);
+        }
+        for row in whole..self.rows {
+            self.tile::<1, S>(a, b, row, at);
+        }
+        S
+    }
+
+    #[inline(always)]
+    fn tile<const R: usize, const S: usize>(&mut self, a: &Self, b: &Self, row: usize, at: usize) {
+        let mut sums = [[[0.0f32; LANES]; S]; R];
+        let factors: [&[f32]; R] = std::array::from_fn(|r| a.row(row + r));
+        for (e, lanes) in b.lanes.chunks_exact(b.width).enumerate() {
+            let lanes = &lanes[at..][..S];
+            for r in 0..R {
+                let factor = factors[r][e];
+                for s in 0..S {
+                    for lane in 0..LANES {
+                        sums[r][s][lane] += factor * lanes[s][lane];
+                    }
+                }
+            }
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            self.lanes[(row + r) * self.width + at..][..S].copy_from_slice(sums);
+        }
+    }
+}
