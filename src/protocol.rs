@@ -9,7 +9,7 @@ use crate::energy::{Activity, Census};
 use serde::{Deserialize, Serialize};
 
 /// Version of this file; sent with [`Event::Hello`].
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// The device a worker computes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

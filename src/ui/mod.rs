@@ -3,14 +3,16 @@
 //!
 //! | files | do |
 //! |---|---|
-//! | [`settings`], [`url`], [`state`], [`history`], [`figures`], [`choice`], [`words`], [`format`](mod@format) | plain data and decisions, tested natively |
+//! | [`settings`], [`url`], [`state`], [`history`], [`figures`], [`choice`], [`words`], [`kept`], [`trouble`], [`format`](mod@format) | plain data and decisions, tested natively |
 //! | `engine`, `engines`, `lifecycle`, `recovery`, `candidate`, `adapter` | the workers: start, use, replace, prove, move |
 //! | `controls`, `files`, `picture`, `strip`, `camera`, `prices`, `what_if` | what the visitor does |
-//! | `render`, `charts`, `curves`, `twin`, `meter`, `bill`, `lines`, `trail`, `notices` | what the visitor sees |
-//! | `app`, `dom` | the page as a whole; DOM helpers |
+//! | `render`, `charts`, `curves`, `twin`, `meter`, `bill`, `lines`, `trail`, `shelf`, `print`, `notices` | what the visitor sees |
+//! | `keep`, `vault`, `tabs`, `away`, `offline` | what outlives a page: kept runs, other tabs, out of sight, without a network |
+//! | `app`, `dom`, `js` | the page as a whole; DOM helpers |
 
 mod adapter;
 mod app;
+mod away;
 mod bill;
 mod camera;
 mod candidate;
@@ -25,20 +27,29 @@ pub mod figures;
 mod files;
 pub mod format;
 pub mod history;
+mod js;
+mod keep;
+pub mod kept;
 mod lifecycle;
 mod lines;
 mod meter;
 mod notices;
+mod offline;
 mod picture;
 mod prices;
+mod print;
 mod recovery;
 mod render;
 pub mod settings;
+mod shelf;
 pub mod state;
 mod strip;
+mod tabs;
 mod trail;
+pub mod trouble;
 mod twin;
 pub mod url;
+mod vault;
 mod what_if;
 pub mod words;
 

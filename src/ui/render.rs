@@ -6,7 +6,7 @@ use super::engine::build_id;
 use super::figures::{figures, status};
 use super::format::{bytes, duration, grouped};
 use super::state::{Progress, State};
-use super::{bill, charts, controls, meter, strip, trail, twin, what_if};
+use super::{bill, charts, controls, meter, offline, shelf, strip, trail, twin, what_if};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlProgressElement};
 
@@ -55,6 +55,10 @@ pub fn all(page: &Page) {
         );
     }
     controls::refresh(page);
+    shelf::buttons(page);
+    if page.state.borrow().usable() {
+        offline::start();
+    }
     twin::draw(page);
     strip::mark(page);
     meter::draw(page);
