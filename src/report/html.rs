@@ -27,7 +27,9 @@ fn convert(text: &str, drawings: &str) -> String {
     while let Some(line) = lines.next() {
         let heading = line.len() - line.trim_start_matches('#').len();
         if line.trim().is_empty() {
-        } else if heading > 0 {
+            continue;
+        }
+        if heading > 0 {
             let words = inline(line[heading..].trim());
             html.push_str(&format!("<h{heading}>{words}</h{heading}>"));
             html.push_str(drawings.take().unwrap_or_default());

@@ -49,6 +49,6 @@ pub async fn ask(of: &JsValue, method: &str, with: &[JsValue]) -> Result<JsValue
 }
 
 /// Calls a function with one argument every time, for as long as the page lives.
-pub fn listener(mut then: impl FnMut(JsValue) + 'static) -> JsValue {
-    Closure::<dyn FnMut(JsValue)>::new(move |value| then(value)).into_js_value()
+pub fn listener(then: impl FnMut(JsValue) + 'static) -> JsValue {
+    Closure::<dyn FnMut(JsValue)>::new(then).into_js_value()
 }

@@ -11,7 +11,7 @@ use web_sys::{Element, Event, HtmlInputElement, HtmlSelectElement};
 /// Listen to every choice and to the form for prices of the visitor's own.
 pub fn connect(page: &Page) {
     for choice in &CHOICES {
-        select(page, choice.id, |pricing, value| {
+        select(page, choice.id, move |pricing, value| {
             if let Some(at) = choice.values.iter().position(|known| *known == value) {
                 (choice.set)(&mut pricing.with, at);
             }

@@ -75,13 +75,13 @@ fn look_later(page: &Page) {
 
 /// What other tabs mean.
 pub fn words(others: usize) -> String {
-    let where_ = match others {
+    let place = match others {
         0 => return String::new(),
         1 => "another tab".to_owned(),
         more => format!("{more} other tabs"),
     };
     format!(
-        "This page is open in {where_} too. Each tab has a run of its own and keeps it apart, so none overwrites another’s; all share this device, so each trains more slowly."
+        "This page is open in {place} too. Each tab has a run of its own and keeps it apart, so none overwrites another’s; all share this device, so each trains more slowly."
     )
 }
 

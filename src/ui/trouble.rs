@@ -21,8 +21,9 @@ const LOST: [&str; 6] = [
     "external instance",
 ];
 
-/// How they say that memory is short. Rust's allocator ends in a trap without words, which is `Other`.
-const MEMORY: [&str; 6] = [
+/// How they say that memory is short. Panics of ours have words; what traps without any is the allocator giving up.
+const MEMORY: [&str; 7] = [
+    "runtimeerror: unreachable",
     "out of memory",
     "outofmemory",
     "out-of-memory",
@@ -82,7 +83,11 @@ mod tests {
             ("wgpu error: Out of Memory", Cause::Memory),
             ("memory allocation of 4194304 bytes failed", Cause::Memory),
             ("RangeError: Array buffer allocation failed", Cause::Memory),
-            ("RuntimeError: unreachable", Cause::Other),
+            ("Uncaught RuntimeError: unreachable", Cause::Memory),
+            (
+                "panicked at src/x.rs:1:2:\nindex out of range",
+                Cause::Other,
+            ),
         ] {
             assert_eq!(cause(text), expected, "{text}");
         }

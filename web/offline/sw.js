@@ -62,7 +62,13 @@ self.addEventListener("install", (event) => {
   event.waitUntil(
     (async () => {
       const cache = await caches.open(CACHE);
-      for (const [url, entry] of LIST) if (entry.when === "now") await keep(cache, url, entry);
+      try {
+        for (const [url, entry] of LIST) if (entry.when === "now") await keep(cache, url, entry);
+      } catch (error) {
+        // Half a build is of no use; the browser tries again at the next visit.
+        await caches.delete(CACHE);
+        throw error;
+      }
       // Safe beside a page of an earlier build: its files stay until it is closed.
       await self.skipWaiting();
     })(),
