@@ -101,9 +101,8 @@ fn a_newer_build_announces_itself_and_the_running_page_goes_on() -> Result<()> {
     ))?;
 
     let build = rebuild(folder.path())?;
-    page.eval(
-        "navigator.serviceWorker.getRegistration().then(found => found.update()).then(() => 0)",
-    )?;
+    // Not awaited: a new worker starts only once this test has listened to it.
+    page.eval("void navigator.serviceWorker.getRegistration().then(found => found.update())")?;
     page.wait_text(&["There is a newer version of this page"], LATER)?;
     let names = page.eval("caches.keys()")?;
     for (name, wanted) in [
