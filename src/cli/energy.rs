@@ -3,7 +3,7 @@
 use super::source::{Name, Source, read_checkpoint, write_whole};
 use super::{DeviceName, Failure, Part};
 use crate::config::{DatasetKind, ModelConfig, RunConfig, dense_twin, preset};
-use crate::data::ImageSet;
+use crate::data::{ImageSet, class_names};
 use crate::energy::{Assumptions, Comparison, FirstConv, PriceTable, census, compare, energy_text};
 use crate::protocol::Backend;
 use crate::report::{Build, EnergyOf, Evaluations, REPORT_FORMAT, RunReport, energy_table};
@@ -196,6 +196,7 @@ impl Energy {
             backend,
             adapter: adapter.into(),
             dataset: subject.clone(),
+            classes: class_names(kind),
             step: member.step,
             curve: Vec::new(),
             evaluation: Some(Evaluations {

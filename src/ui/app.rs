@@ -6,8 +6,8 @@ use super::notices::{Action, Notices};
 use super::picture::Pictures;
 use super::state::State;
 use super::{
-    bill, browser, camera, charts, controls, curves, files, guide, keys, matrix, picture, prices,
-    render, runs_table, story, strip, trail, url, what_if,
+    away, bill, browser, camera, charts, controls, curves, files, guide, keep, keys, matrix,
+    offline, picture, prices, print, render, runs_table, story, strip, tabs, trail, url, what_if,
 };
 use crate::config::DatasetKind;
 use crate::protocol::{Command, DatasetSource, Event, Level};
@@ -27,6 +27,8 @@ pub struct App {
     pub pictures: RefCell<Pictures>,
     /// The camera, while it is live or asked for.
     pub camera: RefCell<camera::Device>,
+    /// Runs kept in the browser.
+    pub keeper: RefCell<keep::Keeper>,
     /// The curves.
     pub charts: RefCell<charts::Charts>,
     /// Messages to the visitor.
@@ -47,16 +49,20 @@ pub fn start() {
         }
     }));
     let search = window().location().search().unwrap_or_default();
-    let (settings, clamped) = url::parse(&search);
+    let (settings, mut clamped) = url::parse(&search);
+    let (pricing, refused) = url::parse_pricing(&search);
+    clamped.extend(refused);
     let page = Rc::new(App {
         state: RefCell::new(State {
             settings,
             runs: runs_table::stored(),
+            pricing,
             ..State::default()
         }),
         engines: RefCell::default(),
         pictures: RefCell::default(),
         camera: RefCell::default(),
+        keeper: RefCell::default(),
         charts: RefCell::default(),
         notices: Notices::default(),
         drawing: Cell::new(false),
@@ -78,6 +84,11 @@ pub fn start() {
     story::connect(&page);
     keys::connect(&page);
     guide::connect();
+    keep::connect(&page);
+    tabs::connect(&page);
+    away::connect(&page);
+    print::connect(&page);
+    offline::connect(&page);
     for sentence in clamped {
         page.notices.push(Level::Warning, &sentence, None);
     }
@@ -116,7 +127,20 @@ impl App {
 
     /// Put the settings into the address, without a new entry in the history.
     pub fn address(&self) {
-        let query = url::serialise(&self.state.borrow().settings);
+        let query = {
+            let state = self.state.borrow();
+            let parts = [
+                url::serialise(&state.settings),
+                url::serialise_pricing(&state.pricing),
+            ];
+            let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+            let there = |part: &&str| !part.is_empty();
+            parts
+                .into_iter()
+                .filter(there)
+                .collect::<Vec<_>>()
+                .join("&")
+        };
         let location = window().location();
         let path = location.pathname().unwrap_or_default();
         let hash = location.hash().unwrap_or_default();
@@ -215,7 +239,7 @@ impl App {
         let page = self.clone();
         let label = format!("Return to step {}", saved.step);
         let action = Action::new(&label, move || {
-            page.open_checkpoint(&saved.name, &saved.bytes);
+            keep::reopen(&page, saved.run.clone(), &saved.bytes);
         });
         self.notices.push(
             Level::Info,

@@ -289,6 +289,7 @@ pub fn refresh(page: &Page) {
     let built = state.networks.is_some();
     set("save-report", built);
     set("save-report-json", built);
+    set("print-report", built);
     set("save-checkpoint", usable);
     set("open-checkpoint", usable);
     set(

@@ -14,6 +14,12 @@ pub fn document() -> Document {
     window().document().expect("a window has a document")
 }
 
+/// Path of the folder that the page lies in, with a slash at its end.
+pub fn base_path() -> String {
+    let base = document().base_uri().ok().flatten().unwrap_or_default();
+    web_sys::Url::new_with_base("./", &base).map_or_else(|_| "/".to_owned(), |url| url.pathname())
+}
+
 /// The element of that id, as its own type.
 pub fn by_id<T: JsCast>(id: &str) -> T {
     document()
@@ -161,6 +167,13 @@ pub fn message(error: &JsValue) -> String {
         .and_then(|text| text.as_string())
         .or_else(|| error.as_string())
         .unwrap_or_else(|| "no reason given".to_owned())
+}
+
+/// Run once after so many milliseconds.
+pub fn later(ms: i32, then: impl FnOnce() + 'static) {
+    let closure = Closure::once_into_js(then);
+    let _ =
+        window().set_timeout_with_callback_and_timeout_and_arguments_0(closure.unchecked_ref(), ms);
 }
 
 /// Run once before the next painting; in a hidden tab nothing paints, so nothing runs.

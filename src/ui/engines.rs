@@ -5,6 +5,7 @@ use super::app::Page;
 use super::candidate::Candidate;
 use super::choice::worth_trying;
 use super::engine::{Engine, Report};
+use super::keep::Run;
 use super::settings::Wanted;
 use super::{adapter, candidate, lifecycle, recovery};
 use crate::protocol::{Backend, Command, DatasetSource};
@@ -22,6 +23,8 @@ pub struct Saved {
     pub step: u64,
     /// The file's bytes; copied before they are sent anywhere.
     pub bytes: ArrayBuffer,
+    /// The run it is of, with its curves up to there.
+    pub run: Run,
 }
 
 /// Why an engine was started.

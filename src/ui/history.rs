@@ -1,5 +1,7 @@
 //! What a run has shown so far, in bounded memory: the curves.
 
+use serde::{Deserialize, Serialize};
+
 /// Points kept; beyond that each stands for twice as many steps.
 const CAPACITY: usize = 800;
 /// Weight of the past in the smoothed curves.
@@ -49,7 +51,7 @@ impl Column {
 const COLUMNS: usize = 10;
 
 /// One row of the curves: means over the steps it stands for. A missing figure was not read back.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Row {
     /// Last step of the row.
     pub step: u64,
@@ -96,7 +98,7 @@ impl Row {
 
 /// The rows of a run, oldest first, steps strictly increasing, each standing for the same number of
 /// steps.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct History {
     rows: Vec<Row>,
     /// Steps per row.

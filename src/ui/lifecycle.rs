@@ -3,7 +3,8 @@
 use super::app::Page;
 use super::engine::Report;
 use super::engines::{Opening, activity};
-use super::{browser, candidate, controls, picture, recovery, strip};
+use super::notices::Action;
+use super::{away, browser, candidate, controls, keep, picture, recovery, strip, trouble};
 use crate::config::DatasetKind;
 use crate::protocol::{Backend, Command, DatasetSource, Event, Level, PROTOCOL};
 use js_sys::ArrayBuffer;
@@ -40,15 +41,17 @@ fn said(page: &Page, event: Event, payload: JsValue) {
         Event::Running { running } => {
             page.take_in(&event, false);
             if !running {
-                recovery::autosave(page, 1);
+                recovery::autosave(page, true);
                 picture::again(page);
             }
+            away::follow(page);
             controls::follow_focus(*running);
         }
         Event::Step(_) => {
             page.take_in(&event, false);
             page.engines.borrow_mut().spoiled = false;
-            recovery::autosave(page, recovery::AUTOSAVE_STEPS);
+            recovery::autosave(page, false);
+            away::title(page);
         }
         Event::Evaluated { .. } => {
             page.take_in(&event, false);
@@ -179,6 +182,7 @@ fn ready(page: &Page, event: &Event) {
     page.address();
     page.offer_return();
     if !continues {
+        keep::ready(page, event);
         recovery::start_over(page);
     }
     if let Opening::Recovery(text) = opening {
@@ -187,10 +191,9 @@ fn ready(page: &Page, event: &Event) {
         } else {
             "nothing had been saved yet, so the networks start afresh.".to_owned()
         };
-        page.say(
-            Level::Warning,
-            &format!("The engine stopped: {text}; {end}"),
-        );
+        let words = format!("The engine stopped: {}; {end}", trouble::what(&text));
+        page.notices
+            .push(Level::Warning, &words, way_on(page, &text, continues));
     }
     let other_classes = page
         .state
@@ -202,6 +205,27 @@ fn ready(page: &Page, event: &Event) {
         page.load_kind(spiking.data.dataset);
     }
     picture::again(page);
+}
+
+/// What the visitor most likely wants after an engine broke: a batch that fits, or the run to go on.
+fn way_on(page: &Page, text: &str, continues: bool) -> Option<Action> {
+    let own = page.clone();
+    let batch = page.state.borrow().settings.batch;
+    if let Some(smaller) = trouble::smaller_batch(text, batch) {
+        return Some(Action::new(
+            &format!("Use a batch of {smaller}"),
+            move || {
+                own.state.borrow_mut().settings.batch = smaller;
+                own.tune();
+                controls::sync(&own);
+            },
+        ));
+    }
+    continues.then(|| {
+        Action::new("Go on training", move || {
+            own.send(Command::Train { steps: None });
+        })
+    })
 }
 
 fn probed(page: &Page, failure: Option<&str>, step_ms: f64) {
@@ -275,6 +299,7 @@ fn notice(page: &Page, level: Level, text: &str, event: &Event) {
                 active.skip_ready = 0;
             }
             picture::forget_pending(page);
+            keep::refused(page);
             engines.asked.take()
         } else {
             None

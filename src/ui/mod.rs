@@ -3,14 +3,16 @@
 //!
 //! | files | do |
 //! |---|---|
-//! | [`settings`], [`url`], [`state`], [`history`], [`figures`], [`choice`], [`words`], [`format`](mod@format), [`runs`], [`series`], [`gallery`], [`confusion`], [`stories`], [`shortcut`] | plain data and decisions, tested natively |
+//! | [`settings`], [`url`], [`state`], [`history`], [`figures`], [`choice`], [`words`], [`format`](mod@format), [`runs`], [`series`], [`gallery`], [`confusion`], [`stories`], [`shortcut`], [`kept`], [`trouble`] | plain data and decisions, tested natively |
 //! | `engine`, `engines`, `lifecycle`, `recovery`, `candidate`, `adapter` | the workers: start, use, replace, prove, move |
 //! | `controls`, `files`, `picture`, `strip`, `camera`, `prices`, `what_if`, `browser`, `story`, `keys` | what the visitor does |
-//! | `render`, `charts`, `curves`, `twin`, `meter`, `bill`, `lines`, `trail`, `notices`, `runs_table`, `matrix`, `classes`, `guide` | what the visitor sees |
-//! | `app`, `dom` | the page as a whole; DOM helpers |
+//! | `render`, `charts`, `curves`, `twin`, `meter`, `bill`, `lines`, `trail`, `notices`, `runs_table`, `matrix`, `classes`, `guide`, `shelf`, `print` | what the visitor sees |
+//! | `keep`, `vault`, `tabs`, `away`, `offline` | what outlives a page: kept runs, other tabs, out of sight, without a network |
+//! | `app`, `dom`, `js` | the page as a whole; DOM helpers |
 
 mod adapter;
 mod app;
+mod away;
 mod bill;
 mod browser;
 mod camera;
@@ -30,28 +32,37 @@ pub mod format;
 pub mod gallery;
 mod guide;
 pub mod history;
+mod js;
+mod keep;
+pub mod kept;
 mod keys;
 mod lifecycle;
 mod lines;
 mod matrix;
 mod meter;
 mod notices;
+mod offline;
 mod picture;
 mod prices;
+mod print;
 mod recovery;
 mod render;
 pub mod runs;
 mod runs_table;
 pub mod series;
 pub mod settings;
+mod shelf;
 pub mod shortcut;
 pub mod state;
 pub mod stories;
 mod story;
 mod strip;
+mod tabs;
 mod trail;
+pub mod trouble;
 mod twin;
 pub mod url;
+mod vault;
 mod what_if;
 pub mod words;
 

@@ -7,8 +7,8 @@ use super::figures::{figures, status};
 use super::format::{bytes, duration, grouped};
 use super::state::{Progress, State};
 use super::{
-    bill, browser, charts, classes, controls, matrix, meter, runs_table, story, strip, trail, twin,
-    what_if,
+    bill, browser, charts, classes, controls, matrix, meter, offline, runs_table, shelf, story,
+    strip, trail, twin, what_if,
 };
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlProgressElement};
@@ -58,6 +58,10 @@ pub fn all(page: &Page) {
         );
     }
     controls::refresh(page);
+    shelf::buttons(page);
+    if page.state.borrow().usable() {
+        offline::start();
+    }
     twin::draw(page);
     strip::mark(page);
     meter::draw(page);

@@ -1,5 +1,9 @@
 //! The address of a run: settings to query string and back, as a difference from the defaults.
 
+mod pricing;
+
+pub use pricing::{CHOICES, parse_pricing, row_text, serialise_pricing};
+
 use super::settings::{
     BATCH, LR, PENALTY, Settings, TRAIN_LIMIT, Wanted, is_page_preset, page_presets,
 };

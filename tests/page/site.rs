@@ -27,14 +27,23 @@ impl Site {
         Self::with_shards(&nothing)
     }
 
+    /// Serves a copy of `dist/`.
+    pub fn of(site: &Path) -> Result<Self> {
+        Self::start(site, &std::env::temp_dir().join("gemst-no-shards"))
+    }
+
     /// Serves `dist/` with these data shards (`FOLDER/cifar10/manifest.json` …).
     pub fn with_shards(folder: &Path) -> Result<Self> {
+        Self::start(&xtask::site::dist(), folder)
+    }
+
+    fn start(site: &Path, folder: &Path) -> Result<Self> {
         let mount = |path: String, folder: &Path| Mount {
             path,
             folder: folder.to_owned(),
         };
         let mounts = [
-            mount(PATH.into(), &xtask::site::dist()),
+            mount(PATH.into(), site),
             mount(format!("{PATH}data/"), folder),
         ];
         Ok(Self {

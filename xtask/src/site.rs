@@ -1,6 +1,7 @@
 //! Building `dist/`, the deployable site: trunk compiles and bundles; this file gives the build an id,
 //! adds checkpoints and data shards, and reports the sizes a visitor downloads.
 
+use crate::offline;
 use crate::shell::{command, find, output, root, run};
 use crate::wasm::without_sections;
 use anyhow::{Context, Result};
@@ -64,6 +65,8 @@ pub fn build(kind: Kind) -> Result<PathBuf> {
     }
     add_folder(&root().join("web/model"), &dist.join("model"))?;
     add_folder(&root().join("data"), &dist.join("data"))?;
+    // The last file: it lists the others.
+    offline::write(&dist, &id)?;
     report(&dist)?;
     println!(
         "{} is ready, {:.0} s; any static host serves it, from any path",
@@ -132,10 +135,11 @@ fn hash_tree(path: &Path, hasher: &mut DefaultHasher) -> Result<()> {
 /// Workers' files carry no hash in their names; the build id behind each address keeps a browser's
 /// cache from mixing two builds.
 fn write_loader(dist: &Path, engine: &str, id: &str) -> Result<()> {
-    let loader = format!(
-        "import init from './{engine}.js?v={id}';\n\
-         await init({{ module_or_path: new URL('./{engine}_bg.wasm?v={id}', import.meta.url) }});\n"
-    );
+    let template = root().join("web/worker/loader.js");
+    let loader = fs::read_to_string(&template)
+        .with_context(|| format!("reading {}", template.display()))?
+        .replace("ENGINE", engine)
+        .replace("BUILD", id);
     let path = dist.join(format!("{engine}_loader.js"));
     if !path.is_file() {
         anyhow::bail!(

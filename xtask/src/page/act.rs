@@ -103,6 +103,13 @@ impl Page {
         Ok(())
     }
 
+    /// The page as it prints, as a PDF.
+    pub fn pdf(&mut self) -> Result<Vec<u8>> {
+        let printed = self.call("Page.printToPDF", json!({ "preferCSSPageSize": true }))?;
+        let data = printed["data"].as_str().context("a PDF has data")?;
+        Ok(base64::engine::general_purpose::STANDARD.decode(data)?)
+    }
+
     /// Writes a PNG of the whole page, as far down as it goes.
     pub fn screenshot(&mut self, path: &Path) -> Result<()> {
         let metrics = self.call("Page.getLayoutMetrics", json!({}))?;
