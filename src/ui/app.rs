@@ -6,8 +6,8 @@ use super::notices::{Action, Notices};
 use super::picture::Pictures;
 use super::state::State;
 use super::{
-    bill, browser, camera, charts, controls, curves, files, guide, keys, matrix, picture, prices,
-    render, runs_table, story, strip, trail, url, what_if,
+    activity, bill, browser, camera, charts, controls, curves, files, guide, keys, matrix, picture,
+    prices, render, runs_table, story, strip, trail, url, what_if,
 };
 use crate::config::DatasetKind;
 use crate::protocol::{Command, DatasetSource, Event, Level};
@@ -69,6 +69,7 @@ pub fn start() {
     camera::connect(&page);
     charts::connect(&page);
     curves::connect(&page);
+    activity::connect(&page);
     bill::connect(&page);
     prices::connect(&page);
     what_if::connect(&page);

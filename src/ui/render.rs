@@ -7,8 +7,8 @@ use super::figures::{figures, status};
 use super::format::{bytes, duration, grouped};
 use super::state::{Progress, State};
 use super::{
-    bill, browser, charts, classes, controls, matrix, meter, runs_table, story, strip, trail, twin,
-    what_if,
+    activity, bill, browser, charts, classes, controls, matrix, runs_table, story, strip, trail,
+    twin, what_if,
 };
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlProgressElement};
@@ -60,7 +60,7 @@ pub fn all(page: &Page) {
     controls::refresh(page);
     twin::draw(page);
     strip::mark(page);
-    meter::draw(page);
+    activity::draw(page);
     bill::draw(page);
     what_if::draw(page);
     trail::draw(page);
