@@ -4,6 +4,12 @@
 //! text, `payload` a transferable (`ArrayBuffer`) or a `File` where a variant names one. Both sides are built from
 //! this file, so a stale worker shows up as a wrong [`PROTOCOL`] number, not as a strange failure.
 
+mod inspection;
+mod shown;
+
+pub use inspection::{HeadGroupSpikes, Inspection, LayerSample};
+pub use shown::Shown;
+
 use crate::config::{DatasetKind, Freeze, RunConfig, WhatIf};
 use crate::energy::{Activity, Census};
 use serde::{Deserialize, Serialize};
@@ -93,6 +99,12 @@ pub enum Command {
         /// Index in the held-out part.
         index: usize,
     },
+    /// Look inside the spiking network as it answers one picture. Payload: RGBA bytes where `picture` says so.
+    /// Answered by [`Event::Inspected`].
+    Inspect {
+        /// The picture shown.
+        picture: Shown,
+    },
     /// Run a changed copy of both networks on up to `images` held-out images and on one picture; the run stays as it
     /// is. Payload: RGBA bytes where `picture` says so. Answered by [`Event::TriedOut`], or a [`Event::Notice`] that
     /// names what cannot follow the change.
@@ -123,24 +135,6 @@ pub enum Command {
     OpenCheckpoint {
         /// File name, for messages.
         name: String,
-    },
-}
-
-/// A picture that a worker has or gets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "picture")]
-pub enum Shown {
-    /// A held-out image.
-    HeldOut {
-        /// Index in the held-out part.
-        index: usize,
-    },
-    /// RGBA bytes in the payload, as in [`Command::Classify`].
-    Pixels {
-        /// Width in pixels.
-        width: u32,
-        /// Height in pixels.
-        height: u32,
     },
 }
 
@@ -248,6 +242,8 @@ pub enum Event {
         /// Spikes of this picture in the spiking network.
         activity: Activity,
     },
+    /// Answer to [`Command::Inspect`]. Payload: the 32×32 RGB picture that the network saw.
+    Inspected(Inspection),
     /// Answer to [`Command::TryOut`].
     TriedOut {
         /// The change.

@@ -118,8 +118,16 @@ impl Ge2msT {
 
     /// Pixels `[B, 3, S, S]` in 0..=1 to logits `[B, classes]` and the spikes on the way.
     pub fn forward(&self, images: Tensor<4>) -> Output {
+        self.traced(images, Trace::default())
+    }
+
+    /// The same of one picture, `[1, 3, S, S]`, with everything on the way that [`Trace::inspect`] reads.
+    pub fn watch(&self, image: Tensor<4>) -> Output {
+        self.traced(image, Trace::watching())
+    }
+
+    fn traced(&self, images: Tensor<4>, mut trace: Trace) -> Output {
         let batch = images.dims()[0];
-        let mut trace = Trace::default();
         let maps = self.stem.forward(images, &mut trace);
         let [rows, channels, side, _] = maps.dims();
         let tokens = side * side;

@@ -3,8 +3,12 @@
 //! and exact.
 
 mod count;
+mod inspect;
+mod watch;
 
 pub use count::{LayerCount, SpikeCounts};
+pub use inspect::{Inspected, SAMPLE};
+pub use watch::Membrane;
 
 use burn::tensor::{ExecutionError, Tensor, TensorData, Transaction};
 
@@ -107,6 +111,8 @@ pub struct Trace {
     sites: Vec<Site>,
     pairs: Vec<Pair>,
     order: Vec<Entry>,
+    /// More than the spikes, for a look inside; `None` in training and evaluation.
+    watched: Option<watch::Watched>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -116,16 +122,18 @@ enum Entry {
 }
 
 impl Trace {
-    /// Remember the input of a synaptic layer.
-    pub fn site(&mut self, site: Site) {
+    /// Remember the input of a synaptic layer; its place in the trace.
+    pub fn site(&mut self, site: Site) -> usize {
         self.order.push(Entry::Site(self.sites.len()));
         self.sites.push(site);
+        self.order.len() - 1
     }
 
-    /// Remember two trains that meet.
-    pub fn pair(&mut self, pair: Pair) {
+    /// Remember two trains that meet; their place in the trace.
+    pub fn pair(&mut self, pair: Pair) -> usize {
         self.order.push(Entry::Pair(self.pairs.len()));
         self.pairs.push(pair);
+        self.order.len() - 1
     }
 
     /// Inputs of the synaptic layers, in forward order, products left out.

@@ -3,6 +3,7 @@
 pub mod checkpoint;
 pub mod conversion;
 pub mod eval;
+mod inspect;
 pub mod loss;
 mod muon;
 pub mod optim;

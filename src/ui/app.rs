@@ -6,8 +6,9 @@ use super::notices::{Action, Notices};
 use super::picture::Pictures;
 use super::state::State;
 use super::{
-    away, bill, browser, camera, charts, controls, curves, files, guide, keep, keys, matrix,
-    offline, picture, prices, print, render, runs_table, story, strip, tabs, trail, url, what_if,
+    activity, away, bill, browser, camera, charts, controls, curves, files, guide, keep, keys,
+    matrix, offline, picture, prices, print, render, runs_table, story, strip, tabs, trail, url,
+    what_if,
 };
 use crate::config::DatasetKind;
 use crate::protocol::{Command, DatasetSource, Event, Level};
@@ -75,6 +76,7 @@ pub fn start() {
     camera::connect(&page);
     charts::connect(&page);
     curves::connect(&page);
+    activity::connect(&page);
     bill::connect(&page);
     prices::connect(&page);
     what_if::connect(&page);

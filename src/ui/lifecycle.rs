@@ -68,8 +68,12 @@ fn said(page: &Page, event: Event, payload: JsValue) {
         Event::Picked { indices } => browser::fill(page, indices, &payload),
         Event::Classified { id, .. } => {
             if picture::answered(page, *id) {
+                super::activity::looked();
                 page.take_in(&event, false);
             }
+        }
+        Event::Inspected(inspection) => {
+            super::activity::take_in(page, inspection.clone(), &payload)
         }
         Event::Samples { from, labels } => strip::fill(page, *from, labels, &payload),
         Event::Checkpoint { name, step } => {

@@ -6,10 +6,11 @@
 //! | [`settings`], [`url`], [`state`], [`history`], [`figures`], [`choice`], [`words`], [`format`](mod@format), [`runs`], [`series`], [`gallery`], [`confusion`], [`stories`], [`shortcut`], [`kept`], [`trouble`] | plain data and decisions, tested natively |
 //! | `engine`, `engines`, `lifecycle`, `recovery`, `candidate`, `adapter` | the workers: start, use, replace, prove, move |
 //! | `controls`, `files`, `picture`, `strip`, `camera`, `prices`, `what_if`, `browser`, `story`, `keys` | what the visitor does |
-//! | `render`, `charts`, `curves`, `twin`, `meter`, `bill`, `lines`, `trail`, `notices`, `runs_table`, `matrix`, `classes`, `guide`, `shelf`, `print` | what the visitor sees |
+//! | `render`, `charts`, `curves`, `twin`, `meter`, `bill`, `lines`, `trail`, `notices`, `runs_table`, `matrix`, `classes`, `guide`, `shelf`, `print`, `activity` | what the visitor sees |
 //! | `keep`, `vault`, `tabs`, `away`, `offline` | what outlives a page: kept runs, other tabs, out of sight, without a network |
 //! | `app`, `dom`, `js` | the page as a whole; DOM helpers |
 
+mod activity;
 mod adapter;
 mod app;
 mod away;

@@ -7,7 +7,7 @@ use super::figures::{figures, status};
 use super::format::{bytes, duration, grouped};
 use super::state::{Progress, State};
 use super::{
-    bill, browser, charts, classes, controls, matrix, meter, offline, runs_table, shelf, story,
+    activity, bill, browser, charts, classes, controls, matrix, offline, runs_table, shelf, story,
     strip, trail, twin, what_if,
 };
 use wasm_bindgen::JsCast;
@@ -64,7 +64,7 @@ pub fn all(page: &Page) {
     }
     twin::draw(page);
     strip::mark(page);
-    meter::draw(page);
+    activity::draw(page);
     bill::draw(page);
     what_if::draw(page);
     trail::draw(page);

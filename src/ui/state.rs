@@ -299,6 +299,7 @@ impl State {
             | Event::Probed { .. }
             | Event::Samples { .. }
             | Event::Picked { .. }
+            | Event::Inspected(_)
             | Event::Checkpoint { .. }
             | Event::Notice { .. }
             | Event::Fatal { .. } => {}

@@ -1,6 +1,7 @@
 //! The worker's loop: obey commands, and between them make training steps.
 
 mod images;
+mod inspecting;
 mod looking;
 mod networks;
 mod sampling;
@@ -11,7 +12,7 @@ use super::host::{Host, Incoming, Progress};
 use super::speed::Speed;
 use crate::config::RunConfig;
 use crate::data::{Dataset, frame};
-use crate::protocol::{Backend, Command, DatasetInfo, Event, Level, Shown};
+use crate::protocol::{Backend, Command, DatasetInfo, Event, Level};
 use crate::train::Session;
 use burn::tensor::Device;
 use js_sys::Uint8Array;
@@ -138,24 +139,13 @@ impl Engine {
                 images,
                 picture,
             } => {
-                let pixels = Uint8Array::new(&payload).to_vec();
-                let planar = match picture {
-                    None => Ok(None),
-                    Some(Shown::HeldOut { index }) => {
-                        let set = self.data.as_ref().map(|data| &data.held_out);
-                        let set = set.filter(|set| index < set.len());
-                        Ok(set.map(|set| set.image(index).to_vec()))
-                    }
-                    Some(Shown::Pixels { width, height }) => {
-                        frame::rgba_to_image(&pixels, width as usize, height as usize)
-                            .map(|image| Some(image.to_vec()))
-                    }
-                };
-                match planar {
-                    Ok(planar) => self.try_out(what_if, images, planar).await,
-                    Err(error) => self.host.warn(error.to_string()),
+                let planar = picture.map(|picture| self.planar(picture, &payload));
+                match planar.transpose() {
+                    Ok(planar) => self.try_out(what_if, images, planar.flatten()).await,
+                    Err(text) => self.host.warn(text),
                 }
             }
+            Command::Inspect { picture } => self.inspect(picture, &payload).await,
             Command::Samples { from, count } => self.samples(from, count),
             Command::Pick { indices } => self.pick(&indices),
             Command::SaveCheckpoint => self.save().await,

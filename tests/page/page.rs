@@ -8,6 +8,7 @@
 //! Every test has a browser with an empty profile. The site is served from a sub-path, as on GitHub Pages.
 //! No test asserts a time; the waits are long because continuous integration has two busy cores.
 
+mod activity;
 mod address;
 mod barriers;
 mod camera;
