@@ -138,9 +138,9 @@ fn recipe(text: &mut String, model: &Shipped, config: &RunConfig) {
         ),
     );
     line(
-        "optimiser",
+        "learning rate",
         format!(
-            "AdamW, peak learning rate {} after {} steps of warm-up, cosine to {} over {} steps, weight decay {}, gradient norm at most {}, batch {}",
+            "{} at its peak after {} steps of warm-up, a cosine to {} over {} steps, weight decay {}, gradient norm at most {}, batch {}",
             train.lr,
             train.warmup_steps,
             train.lr_min,
@@ -176,7 +176,7 @@ fn recipe(text: &mut String, model: &Shipped, config: &RunConfig) {
     let from = if model.training.logged {
         "from its log"
     } else {
-        "put together from the configuration in the file"
+        "put together from the configuration in the file, which does not know --from and --limit"
     };
     let _ = writeln!(
         text,
@@ -184,5 +184,11 @@ fn recipe(text: &mut String, model: &Shipped, config: &RunConfig) {
         model.training.command,
         model.file.file,
         model.dataset.name()
+    );
+    // Plain data: it serialises.
+    let whole = serde_json::to_string_pretty(config).unwrap_or_default();
+    let _ = writeln!(
+        text,
+        "\n<details><summary>The whole configuration</summary>\n\n```json\n{whole}\n```\n\n</details>"
     );
 }

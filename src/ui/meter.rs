@@ -48,7 +48,7 @@ fn rates(state: &State) {
 }
 
 /// Spikes per neuron and step of one layer.
-fn layer_rate(layer: &LayerActivity) -> f64 {
+pub fn layer_rate(layer: &LayerActivity) -> f64 {
     let chances = layer.sites * layer.spikes.len() as f64;
     if chances > 0.0 {
         layer.spikes.iter().sum::<f64>() / chances

@@ -3,10 +3,10 @@
 //!
 //! | files | do |
 //! |---|---|
-//! | [`settings`], [`url`], [`state`], [`history`], [`figures`], [`choice`], [`words`], [`format`](mod@format) | plain data and decisions, tested natively |
+//! | [`settings`], [`start`], [`url`], [`state`], [`history`], [`figures`], [`choice`], [`words`], [`format`](mod@format) | plain data and decisions, tested natively |
 //! | `engine`, `engines`, `lifecycle`, `recovery`, `candidate`, `adapter` | the workers: start, use, replace, prove, move |
-//! | `controls`, `files`, `picture`, `strip`, `camera`, `prices`, `what_if` | what the visitor does |
-//! | `render`, `charts`, `curves`, `twin`, `meter`, `bill`, `lines`, `trail`, `notices` | what the visitor sees |
+//! | `controls`, `shipped`, `files`, `picture`, `strip`, `camera`, `prices`, `what_if` | what the visitor does |
+//! | `render`, `glance`, `charts`, `curves`, `twin`, `meter`, `bill`, `lines`, `trail`, `notices` | what the visitor sees |
 //! | `app`, `dom` | the page as a whole; DOM helpers |
 
 mod adapter;
@@ -24,6 +24,7 @@ mod engines;
 pub mod figures;
 mod files;
 pub mod format;
+mod glance;
 pub mod history;
 mod lifecycle;
 mod lines;
@@ -34,6 +35,8 @@ mod prices;
 mod recovery;
 mod render;
 pub mod settings;
+mod shipped;
+pub mod start;
 pub mod state;
 mod strip;
 mod trail;

@@ -6,7 +6,8 @@ use super::engine::build_id;
 use super::figures::{figures, status};
 use super::format::{bytes, duration, grouped};
 use super::state::{Progress, State};
-use super::{bill, charts, controls, meter, strip, trail, twin, what_if};
+use super::{bill, charts, controls, glance, meter, strip, trail, twin, what_if};
+use crate::config::other_classes;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlProgressElement};
 
@@ -53,8 +54,18 @@ pub fn all(page: &Page) {
             "data-shown",
             generated(&state),
         );
+        let other = state.other_classes();
+        let other = other.map(|(networks, images)| other_classes(networks, images));
+        let note: Element = by_id("other-classes");
+        set_attribute(
+            &note,
+            "data-shown",
+            if other.is_some() { "yes" } else { "no" },
+        );
+        set_text(&note, &other.unwrap_or_default());
     }
     controls::refresh(page);
+    glance::draw(page);
     twin::draw(page);
     strip::mark(page);
     meter::draw(page);

@@ -2,10 +2,14 @@
 //! here, and the drawing code only reads it.
 
 mod bills;
+mod names;
 mod report;
+mod shipped;
 mod trail;
 
 pub use bills::Pricing;
+use shipped::are_trained;
+pub use shipped::{Glance, Shipment};
 pub use trail::Point;
 
 use super::history::{Column, History, Row};
@@ -170,6 +174,10 @@ pub struct State {
     pub camera: Camera,
     /// Something long under way.
     pub progress: Option<Progress>,
+    /// Shipped networks.
+    pub shipment: Shipment,
+    /// The page's own picture.
+    pub glance: Option<Glance>,
 }
 
 impl State {
@@ -202,15 +210,6 @@ impl State {
             && !self.loading_dataset
             && !self.evaluating
             && !self.trying
-    }
-
-    /// Name of a class, or its number while no data set is in use.
-    pub fn class_name(&self, class: usize) -> String {
-        self.dataset
-            .as_ref()
-            .and_then(|info| info.classes.get(class))
-            .cloned()
-            .unwrap_or_else(|| format!("class {class}"))
     }
 
     /// Held-out images of an evaluation: what the run's configuration says, if there are as many.
@@ -318,6 +317,7 @@ impl State {
                 self.progress = None;
             }
             Event::Hello { .. }
+            | Event::NotShipped { .. }
             | Event::Probed { .. }
             | Event::Samples { .. }
             | Event::Checkpoint { .. }
@@ -341,13 +341,14 @@ impl State {
         };
         self.building = false;
         self.trying = false;
+        let weights = self.origin(weights, continued);
         self.networks = Some(Networks {
             spiking: spiking.clone(),
             dense: dense.clone(),
             spiking_census: spiking_census.clone(),
             dense_census: dense_census.clone(),
-            weights: weights.clone(),
-            trained: *step > 0 || weights.starts_with("checkpoint"),
+            trained: *step > 0 || are_trained(&weights),
+            weights,
         });
         if continued {
             self.history.rewind(*step);

@@ -15,6 +15,7 @@ mod energy;
 mod gpu;
 mod looks;
 mod picture;
+mod shipped;
 mod site;
 mod start;
 mod training;
