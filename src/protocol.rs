@@ -12,10 +12,13 @@ pub use shown::Shown;
 
 use crate::config::{DatasetKind, Freeze, RunConfig, WhatIf};
 use crate::energy::{Activity, Census};
+use crate::report::shipped::ShippedFile;
 use serde::{Deserialize, Serialize};
 
 /// Version of this file; sent with [`Event::Hello`].
 pub const PROTOCOL: u32 = 3;
+/// [`Event::Ready`]'s weights begin with this where they are those of shipped networks, heads included.
+pub const SHIPPED_WEIGHTS: &str = "shipped weights";
 
 /// The device a worker computes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +45,24 @@ pub enum Command {
         /// Whether Train and Step train the dense twin on the same batches too.
         train_dense: bool,
     },
+    /// Build these runs' networks from shipped files: architectures and weights are theirs, heads for other classes
+    /// are drawn anew, the step is 0. Files that cannot be used give [`Event::NotShipped`] and fresh weights.
+    /// Answered by [`Event::Ready`].
+    ConfigureFrom {
+        /// The spiking run.
+        spiking: RunConfig,
+        /// The dense twin's run.
+        dense: RunConfig,
+        /// Whether Train and Step train the dense twin too.
+        train_dense: bool,
+        /// Absolute URL of the files' folder, with a slash at its end.
+        base: String,
+        /// The spiking network's file and the dense twin's.
+        files: [ShippedFile; 2],
+    },
+    /// Go on with these networks on the data set in use: heads for its classes drawn anew, the step 0. Answered by
+    /// [`Event::Ready`].
+    NewHeads,
     /// Prove the device: a known gradient and a matrix product against the CPU reference, then
     /// `steps` timed training steps of the configured spiking run on generated data (weights are
     /// put back). Answered by [`Event::Probed`].
@@ -190,6 +211,11 @@ pub enum Event {
         dense_census: Census,
         /// Where the weights came from, in words ("fresh, seed 7", "checkpoint small.safetensors, step 812").
         weights: String,
+    },
+    /// Shipped files cannot be used; fresh weights follow.
+    NotShipped {
+        /// Why, and what is used instead.
+        text: String,
     },
     /// Answer to [`Command::Probe`].
     Probed {

@@ -6,9 +6,12 @@ mod drawing;
 mod energy_table;
 mod html;
 mod markdown;
+mod model_card;
+pub mod shipped;
 
 pub use counts::{COUNT_COLUMNS, count_rows};
 pub use energy_table::energy_table;
+pub use model_card::model_card;
 
 use crate::config::RunConfig;
 use crate::energy::Comparison;

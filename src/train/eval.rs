@@ -20,6 +20,8 @@ pub struct Tally {
     pub predicted: Vec<u8>,
     /// Spikes (spiking networks).
     pub spikes: SpikeCounts,
+    /// Confidence of each answer, and whether it was right.
+    pub answers: Vec<(f32, bool)>,
 }
 
 impl Tally {
@@ -46,6 +48,8 @@ impl Tally {
             self.confusion[usize::from(label)][prediction] += 1;
             // Labels are bytes, so there are at most 256 classes.
             self.predicted.push(prediction as u8);
+            self.answers
+                .push((probabilities[prediction], prediction == usize::from(label)));
             self.images += 1;
         }
         self.spikes.merge(trace.count().await?);
@@ -72,6 +76,23 @@ impl Tally {
             activity: spiking.then(|| self.spikes.activity()),
             confusion: self.confusion,
         }
+    }
+
+    /// The confidence that all but `share` of the right answers reach, and the share of the wrong ones that do not.
+    pub fn unsure_below(&self, share: f64) -> (f64, f64) {
+        let of = |right: bool| {
+            let answers = self.answers.iter().filter(move |answer| answer.1 == right);
+            answers.map(|answer| answer.0)
+        };
+        let mut right: Vec<f32> = of(true).collect();
+        right.sort_by(f32::total_cmp);
+        let below = right.get((share * right.len() as f64) as usize);
+        let below = below.copied().unwrap_or(0.0);
+        let wrong = of(false).filter(|&confidence| confidence < below).count();
+        (
+            f64::from(below),
+            wrong as f64 / of(false).count().max(1) as f64,
+        )
     }
 
     /// Mean cross-entropy.

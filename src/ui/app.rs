@@ -95,6 +95,7 @@ pub fn start() {
         page.notices.push(Level::Warning, &sentence, None);
     }
     page.address();
+    super::shipped::look(&page);
     super::engines::open(&page);
     page.draw();
     // Tells the static page that its program runs.
@@ -167,12 +168,12 @@ impl App {
         self.draw();
     }
 
-    /// Build fresh networks from the settings; the run so far can be brought back.
+    /// Build the networks that the settings ask for, step 0; the run so far can be brought back.
     pub fn rebuild(self: &Page) {
         self.keep();
         self.state.borrow_mut().building = true;
-        let configure = self.state.borrow().configure();
-        self.send(configure);
+        let begin = self.state.borrow().begin();
+        self.send(begin);
         self.address();
         self.draw();
     }
@@ -186,7 +187,9 @@ impl App {
                 .networks
                 .as_ref()
                 .is_some_and(|networks| networks.trained);
-            (state.run.running, state.run.step, trained)
+            // Shipped weights come back by themselves.
+            let own = trained && !state.as_shipped();
+            (state.run.running, state.run.step, own)
         };
         if running {
             self.send(Command::Pause);

@@ -54,6 +54,8 @@ pub struct Active {
     pub continues: bool,
     /// It computes rightly: its self-test passed, or it is the reference itself.
     pub proven: bool,
+    /// It has answered and waits for what lies beside the page.
+    pub waits: bool,
 }
 
 /// A data set with the file it comes from, if it does.
@@ -198,6 +200,7 @@ pub(super) fn begin(page: &Page, backend: Backend, opening: Opening) {
                 opening,
                 skip_ready: 0,
                 continues: false,
+                waits: false,
             });
             activity(page, &format!("Loading the {} engine …", name(backend)));
         }

@@ -191,6 +191,9 @@ pub fn status(state: &State) -> String {
         return state.engine.activity.clone();
     }
     match state.phase() {
+        _ if state.loading_dataset && state.as_shipped() && state.can_look() => {
+            "Loading images to train on … Pictures and the camera are answered already.".to_owned()
+        }
         _ if state.loading_dataset => "Loading images …".to_owned(),
         _ if state.trying => "Running the changed networks on held-out images …".to_owned(),
         _ if state.evaluating => "Evaluating both networks on held-out images …".to_owned(),

@@ -1,7 +1,18 @@
 //! Lists that keep their rows, and layers' names for a reader.
 
 use super::dom::append;
+use crate::energy::LayerActivity;
 use web_sys::Element;
+
+/// Spikes per neuron and step of one layer.
+pub fn layer_rate(layer: &LayerActivity) -> f64 {
+    let chances = layer.sites * layer.spikes.len() as f64;
+    if chances > 0.0 {
+        layer.spikes.iter().sum::<f64>() / chances
+    } else {
+        0.0
+    }
+}
 
 /// As many rows as needed, keeping those that are there.
 pub fn resize(list: &Element, rows: usize, make_row: impl Fn() -> Element) {

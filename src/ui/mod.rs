@@ -3,10 +3,10 @@
 //!
 //! | files | do |
 //! |---|---|
-//! | [`settings`], [`url`], [`state`], [`history`], [`figures`], [`choice`], [`words`], [`format`](mod@format), [`runs`], [`series`], [`gallery`], [`confusion`], [`stories`], [`shortcut`], [`kept`], [`trouble`] | plain data and decisions, tested natively |
+//! | [`settings`], [`url`], [`state`], [`history`], [`figures`], [`choice`], [`words`], [`format`](mod@format), [`runs`], [`series`], [`gallery`], [`confusion`], [`stories`], [`shortcut`], [`kept`], [`trouble`], [`start`] | plain data and decisions, tested natively |
 //! | `engine`, `engines`, `lifecycle`, `recovery`, `candidate`, `adapter` | the workers: start, use, replace, prove, move |
-//! | `controls`, `files`, `picture`, `strip`, `camera`, `prices`, `what_if`, `browser`, `story`, `keys` | what the visitor does |
-//! | `render`, `charts`, `curves`, `twin`, `meter`, `bill`, `lines`, `trail`, `notices`, `runs_table`, `matrix`, `classes`, `guide`, `shelf`, `print`, `activity` | what the visitor sees |
+//! | `controls`, `files`, `picture`, `strip`, `camera`, `prices`, `what_if`, `browser`, `story`, `keys`, `shipped` | what the visitor does |
+//! | `render`, `charts`, `curves`, `twin`, `meter`, `bill`, `lines`, `trail`, `notices`, `runs_table`, `matrix`, `classes`, `guide`, `shelf`, `print`, `activity`, `glance` | what the visitor sees |
 //! | `keep`, `vault`, `tabs`, `away`, `offline` | what outlives a page: kept runs, other tabs, out of sight, without a network |
 //! | `app`, `dom`, `js` | the page as a whole; DOM helpers |
 
@@ -31,6 +31,7 @@ pub mod figures;
 mod files;
 pub mod format;
 pub mod gallery;
+mod glance;
 mod guide;
 pub mod history;
 mod js;
@@ -53,7 +54,9 @@ mod runs_table;
 pub mod series;
 pub mod settings;
 mod shelf;
+mod shipped;
 pub mod shortcut;
+pub mod start;
 pub mod state;
 pub mod stories;
 mod story;

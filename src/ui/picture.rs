@@ -25,6 +25,8 @@ pub enum Source {
     None,
     /// A held-out image of the data set.
     HeldOut(usize),
+    /// The page's own picture, as [`Source::File`].
+    Example(Vec<u8>),
     /// A file: its centre, [`SIDE`]×[`SIDE`] RGBA.
     File(Vec<u8>),
     /// The camera.
@@ -58,7 +60,7 @@ impl Pictures {
         let pixels = match &self.source {
             Source::None => return None,
             Source::HeldOut(index) => return Some((Shown::HeldOut { index: *index }, None)),
-            Source::File(pixels) | Source::Still(pixels) => pixels,
+            Source::File(pixels) | Source::Example(pixels) | Source::Still(pixels) => pixels,
             Source::Camera => &self.frame,
         };
         let shown = Shown::Pixels {
@@ -89,6 +91,27 @@ pub fn held_out(page: &Page, index: usize) {
     again(page);
 }
 
+/// Show the page's own picture, 32×32 RGB, if nothing else is shown.
+pub fn example(page: &Page, rgb: &[u8]) {
+    const TIMES: usize = SIDE as usize / 32;
+    // The first held-out image may have come in between; nobody chose it.
+    if !matches!(
+        page.pictures.borrow().source,
+        Source::None | Source::HeldOut(0)
+    ) {
+        return;
+    }
+    // Each pixel as a square, which the worker averages back to the very same pixel.
+    let pixels = (0..SIDE as usize).flat_map(|y| {
+        (0..SIDE as usize).flat_map(move |x| {
+            let at = (y / TIMES * 32 + x / TIMES) * 3;
+            [rgb[at], rgb[at + 1], rgb[at + 2], 255]
+        })
+    });
+    choose(page, Source::Example(pixels.collect()));
+    again(page);
+}
+
 /// Show a picture from a file and ask about it.
 pub fn open(page: &Page, file: File) {
     let page = page.clone();
@@ -112,7 +135,7 @@ pub fn open(page: &Page, file: File) {
 
 /// Ask again about the picture shown: the networks have changed.
 pub fn again(page: &Page) {
-    if !page.state.borrow().usable() {
+    if !page.state.borrow().can_look() {
         return;
     }
     let mut pictures = page.pictures.borrow_mut();
@@ -126,7 +149,7 @@ pub fn again(page: &Page) {
             let id = pictures.question();
             page.send(Command::ClassifyHeldOut { id, index });
         }
-        Source::File(pixels) | Source::Still(pixels) => {
+        Source::File(pixels) | Source::Example(pixels) | Source::Still(pixels) => {
             let id = pictures.question();
             ask(page, id, &Uint8ClampedArray::from(pixels.as_slice()));
         }
@@ -136,7 +159,7 @@ pub fn again(page: &Page) {
 /// Ask about one camera frame, unless an answer is still awaited.
 pub fn frame(page: &Page, video: &HtmlVideoElement) {
     let mut pictures = page.pictures.borrow_mut();
-    if pictures.busy() || !page.state.borrow().usable() {
+    if pictures.busy() || !page.state.borrow().can_look() {
         return;
     }
     let (width, height) = (
@@ -205,6 +228,13 @@ pub fn answered(page: &Page, id: u64) -> bool {
     true
 }
 
+/// After an answer: if it is about the page's own picture, it takes the recorded one's place.
+pub fn live(page: &Page) {
+    if matches!(page.pictures.borrow().source, Source::Example(_)) {
+        page.state.borrow_mut().show_live();
+    }
+}
+
 /// No answer will come: the engine is another one, or it refused.
 pub fn forget_pending(page: &Page) {
     page.pictures.borrow_mut().pending = None;
@@ -215,7 +245,7 @@ pub fn choose(page: &Page, source: Source) {
     let name = match &source {
         Source::None => "none",
         Source::HeldOut(_) => "held-out",
-        Source::File(_) => "file",
+        Source::File(_) | Source::Example(_) => "file",
         Source::Camera => "camera",
         Source::Still(_) => "file",
     };
@@ -223,7 +253,7 @@ pub fn choose(page: &Page, source: Source) {
         super::camera::stop(page, Camera::Idle);
     }
     set_attribute(&by_id::<HtmlElement>("frame"), "data-source", name);
-    if let Source::File(pixels) | Source::Still(pixels) = &source {
+    if let Source::File(pixels) | Source::Example(pixels) | Source::Still(pixels) = &source {
         paint(&by_id("picture"), pixels, SIDE);
     }
     {

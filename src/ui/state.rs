@@ -3,11 +3,15 @@
 
 mod bills;
 mod follow;
+mod names;
 mod report;
+mod shipped;
 mod status;
 mod trail;
 
 pub use bills::Pricing;
+use shipped::are_trained;
+pub use shipped::{Glance, Shipment};
 pub use status::{EngineStatus, Phase};
 pub use trail::Point;
 
@@ -17,7 +21,7 @@ use super::runs::Runs;
 use super::settings::Settings;
 use super::stories::{Seen, Telling};
 use super::words::Camera;
-use crate::config::{DatasetKind, RunConfig};
+use crate::config::RunConfig;
 use crate::energy::{Activity, Census, Comparison};
 use crate::protocol::{Classification, Command, DatasetInfo, Evaluation, Event, Level, StepReport};
 
@@ -130,14 +134,16 @@ pub struct State {
     pub seen: Seen,
     /// The story under way.
     pub telling: Option<Telling>,
-    /// Data sets that a trained network beside the page was trained on.
-    pub shipped: Vec<DatasetKind>,
     /// The last picture's answers.
     pub answer: Option<Answer>,
     /// The camera.
     pub camera: Camera,
     /// Something long under way.
     pub progress: Option<Progress>,
+    /// Shipped networks.
+    pub shipment: Shipment,
+    /// The page's own picture.
+    pub glance: Option<Glance>,
 }
 
 impl State {
@@ -170,15 +176,6 @@ impl State {
             && !self.loading_dataset
             && !self.evaluating
             && !self.trying
-    }
-
-    /// Name of a class, or its number while no data set is in use.
-    pub fn class_name(&self, class: usize) -> String {
-        self.dataset
-            .as_ref()
-            .and_then(|info| info.classes.get(class))
-            .cloned()
-            .unwrap_or_else(|| format!("class {class}"))
     }
 
     /// Held-out images of an evaluation: what the run's configuration says, if there are as many.
@@ -296,6 +293,7 @@ impl State {
                 self.progress = None;
             }
             Event::Hello { .. }
+            | Event::NotShipped { .. }
             | Event::Probed { .. }
             | Event::Samples { .. }
             | Event::Picked { .. }
@@ -325,13 +323,14 @@ impl State {
             self.end_run();
             self.images.forget_answers();
         }
+        let weights = self.origin(weights, continued);
         self.networks = Some(Networks {
             spiking: spiking.clone(),
             dense: dense.clone(),
             spiking_census: spiking_census.clone(),
             dense_census: dense_census.clone(),
-            weights: weights.clone(),
-            trained: *step > 0 || weights.starts_with("checkpoint"),
+            trained: *step > 0 || are_trained(&weights),
+            weights,
         });
         if continued {
             self.history.rewind(*step);

@@ -68,9 +68,7 @@ pub fn draw(page: &Page) {
     for story in &STORIES {
         let button: Element = by_id(&format!("story-{}", story.name));
         enable(&button, usable);
-        let there = story
-            .needs_model_of
-            .is_none_or(|kind| state.shipped.contains(&kind));
+        let there = story.needs_model_of.is_none_or(|kind| state.ships(kind));
         if let Some(item) = button.parent_element() {
             show(&item, there);
         }

@@ -5,18 +5,21 @@ mod inspecting;
 mod looking;
 mod networks;
 mod sampling;
+mod shipped;
 mod training;
 
-use super::dataset;
+use super::dataset::{self, Loaded};
 use super::host::{Host, Incoming, Progress};
 use super::speed::Speed;
-use crate::config::RunConfig;
+use crate::config::{RunConfig, other_classes};
 use crate::data::{Dataset, frame};
-use crate::protocol::{Backend, Command, DatasetInfo, Event, Level};
+use crate::protocol::{Backend, Command, DatasetInfo, DatasetSource, Event, Level};
 use crate::train::Session;
 use burn::tensor::Device;
 use js_sys::Uint8Array;
 use networks::classes;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
 
 /// Spiking network and dense twin.
 struct Twins {
@@ -38,6 +41,8 @@ pub struct Engine {
     /// `Some(None)`: until paused; `Some(Some(n))`: n more steps.
     running: Option<Option<u64>>,
     speed: Speed,
+    /// Data sets asked for so far; only the last one counts.
+    loads: u32,
 }
 
 impl Engine {
@@ -51,6 +56,7 @@ impl Engine {
             data: None,
             running: None,
             speed: Speed::default(),
+            loads: 0,
         }
     }
 
@@ -65,7 +71,8 @@ impl Engine {
                 },
             };
             match next {
-                Some(incoming) => self.obey(incoming).await,
+                Some(Incoming::Asked(command, payload)) => self.obey(command, payload).await,
+                Some(Incoming::Loaded(load, loaded)) => self.loaded(load, *loaded),
                 None => {
                     self.train_step().await;
                     self.host.breathe().await;
@@ -74,7 +81,7 @@ impl Engine {
         }
     }
 
-    async fn obey(&mut self, (command, payload): Incoming) {
+    async fn obey(&mut self, command: Command, payload: JsValue) {
         match command {
             Command::Configure {
                 spiking,
@@ -82,27 +89,18 @@ impl Engine {
                 train_dense,
             } => self.configure(spiking, dense, train_dense),
             Command::Probe { steps } => self.probe(steps).await,
-            Command::LoadDataset { source } => {
-                let progress = Progress::new(&self.host);
-                let report = |label: &str, done, total| progress.report(label, done, total);
-                // A run on the first few thousand pictures need not wait for the others.
-                let front = dataset::Front {
-                    train: self.config().and_then(|config| config.data.train_limit),
-                    held_out: None,
-                };
-                match dataset::load_front(&source, payload, front, report).await {
-                    Ok(loaded) => {
-                        if let Some(text) = loaded.note {
-                            self.host.send(&Event::Notice {
-                                level: Level::Info,
-                                text,
-                            });
-                        }
-                        self.use_data(loaded.dataset);
-                    }
-                    Err(text) => self.host.warn(text),
-                }
+            Command::ConfigureFrom {
+                spiking,
+                dense,
+                train_dense,
+                base,
+                files,
+            } => {
+                self.configure_from([spiking, dense], train_dense, &base, &files)
+                    .await;
             }
+            Command::NewHeads => self.new_heads().await,
+            Command::LoadDataset { source } => self.load(source, payload),
             Command::Train { steps } => self.start(steps),
             Command::Pause => self.stop(),
             Command::Reset => self.reset(),
@@ -155,6 +153,41 @@ impl Engine {
         }
     }
 
+    /// Starts loading a data set; pictures are answered meanwhile.
+    fn load(&mut self, source: DatasetSource, payload: JsValue) {
+        self.loads += 1;
+        let (host, load) = (self.host.clone(), self.loads);
+        // A run on the first few thousand pictures need not wait for the others.
+        let front = dataset::Front {
+            train: self.config().and_then(|config| config.data.train_limit),
+            held_out: None,
+        };
+        spawn_local(async move {
+            let progress = Progress::new(&host);
+            let report = |label: &str, done, total| progress.report(label, done, total);
+            let loaded = dataset::load_front(&source, payload, front, report).await;
+            host.put(Incoming::Loaded(load, Box::new(loaded)));
+        });
+    }
+
+    fn loaded(&mut self, load: u32, loaded: Result<Loaded, String>) {
+        if load != self.loads {
+            return;
+        }
+        match loaded {
+            Ok(loaded) => {
+                if let Some(text) = loaded.note {
+                    self.host.send(&Event::Notice {
+                        level: Level::Info,
+                        text,
+                    });
+                }
+                self.use_data(loaded.dataset);
+            }
+            Err(text) => self.host.warn(text),
+        }
+    }
+
     fn use_data(&mut self, data: Dataset) {
         let limit = self.train_limit(&data);
         self.host.send(&Event::Dataset(DatasetInfo {
@@ -194,6 +227,11 @@ impl Engine {
                 "the network has {classes} classes, the data set {}: choose the data set again to build a network that fits",
                 data.classes.len()
             ));
+            return false;
+        }
+        let own = twins.spiking.config().data.dataset;
+        if own != data.kind {
+            self.host.warn(other_classes(own, data.kind));
             return false;
         }
         true

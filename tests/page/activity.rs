@@ -357,7 +357,7 @@ fn windows_lie_over_the_picture_with_their_spikes() -> Result<()> {
     for block in 0..2 {
         let own = groups
             .iter()
-            .filter(|group| group["block"] == block.to_string());
+            .filter(|group| group["block"].as_str() == Some(block.to_string().as_str()));
         let windows: f64 = own.map(|group| number(&group["spikes"])).sum();
         let parts = ["scores", "kv", "context"].map(|part| format!("block.{block}.{part}"));
         let layers = rows

@@ -23,6 +23,7 @@ mod offline;
 mod picture;
 mod print;
 mod runs;
+mod shipped;
 mod site;
 mod start;
 mod tabs;

@@ -34,6 +34,25 @@ pub fn cifar10_binaries(folder: &Path) -> Result<PathBuf> {
     Ok(made)
 }
 
+/// A folder `cifar-100-binary` in the official layout: the real one, or one made below `folder`.
+pub fn cifar100_binaries(folder: &Path) -> Result<PathBuf> {
+    const INNER: &str = "cifar-100-binary";
+    if let Some(cifar) = cifar() {
+        return Ok(cifar.join(INNER));
+    }
+    let made = folder.join(INNER);
+    fs::create_dir_all(&made)?;
+    for (file, seed, count) in [("train.bin", 1, 600), ("test.bin", 2, 200)] {
+        // A coarse label in front of the fine one.
+        let records = coloured(seed, count);
+        let with_coarse = records
+            .chunks_exact(RECORD)
+            .flat_map(|record| [&[0u8][..], record].concat());
+        fs::write(made.join(file), with_coarse.collect::<Vec<u8>>())?;
+    }
+    Ok(made)
+}
+
 /// `count` records, each class a colour under noise.
 fn coloured(seed: u64, count: usize) -> Vec<u8> {
     let mut noise = Noise(seed);

@@ -26,6 +26,9 @@ pub enum Kind {
 /// The page without the WebGPU engine, for [`Kind::Quick`]; trunk's paths are relative to it.
 const QUICK_PAGE: &str = "index.quick.html";
 
+/// `model/index.json` of a site without trained networks.
+pub const NOTHING_SHIPPED: &str = "{\"format\":1,\"models\":[]}\n";
+
 /// Builds the site and returns its folder; the tools must be there ([`crate::setup`]).
 pub fn build(kind: Kind) -> Result<PathBuf> {
     let started = Instant::now();
@@ -65,6 +68,7 @@ pub fn build(kind: Kind) -> Result<PathBuf> {
     }
     add_folder(&root().join("web/model"), &dist.join("model"))?;
     add_folder(&root().join("data"), &dist.join("data"))?;
+    index(&dist.join("model"))?;
     // The last file: it lists the others.
     offline::write(&dist, &id)?;
     report(&dist)?;
@@ -169,6 +173,17 @@ fn add_folder(from: &Path, to: &Path) -> Result<()> {
                 .or_else(|_| fs::copy(&entry, &target).map(|_| ()))
                 .with_context(|| format!("copying {}", entry.display()))?;
         }
+    }
+    Ok(())
+}
+
+/// An index of no networks where none are shipped: the page asks for one, and a missing file is an error in a
+/// browser's console.
+fn index(models: &Path) -> Result<()> {
+    let index = models.join("index.json");
+    if !index.is_file() {
+        fs::create_dir_all(models)?;
+        fs::write(index, NOTHING_SHIPPED)?;
     }
     Ok(())
 }
@@ -282,6 +297,19 @@ mod tests {
             fs::read_to_string(to.path().join("cifar10/0.bin")).unwrap(),
             "pixels"
         );
+    }
+
+    #[test]
+    fn a_site_without_networks_says_so_and_one_with_them_keeps_its_index() {
+        let dist = tempfile::tempdir().unwrap();
+        let models = dist.path().join("model");
+        index(&models).unwrap();
+        let written = fs::read_to_string(models.join("index.json")).unwrap();
+        assert_eq!(written, NOTHING_SHIPPED);
+        fs::write(models.join("index.json"), "mine").unwrap();
+        index(&models).unwrap();
+        let kept = fs::read_to_string(models.join("index.json")).unwrap();
+        assert_eq!(kept, "mine");
     }
 
     #[test]

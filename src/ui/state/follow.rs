@@ -65,16 +65,13 @@ impl State {
 
     /// Mark the steps of the story under way.
     pub fn follow_story(&mut self) {
-        let images = self.dataset.as_ref().map(|info| info.kind);
         if let Some(networks) = &self.networks {
             let run = &networks.spiking;
-            let loaded = !networks.weights.starts_with("fresh");
             self.seen = Seen {
                 penalty: self.settings.penalty,
                 seed: run.seed,
                 network: run.preset.clone(),
-                weights_from: loaded.then_some(run.data.dataset),
-                images,
+                fresh: networks.weights.starts_with("fresh"),
                 ..self.seen.clone()
             };
         }
