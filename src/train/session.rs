@@ -276,10 +276,7 @@ impl Session {
     }
 
     fn classes(&self) -> usize {
-        match &self.config.model {
-            ModelConfig::Ge2msT(model) => model.classes,
-            ModelConfig::DenseVit(model) => model.classes,
-        }
+        self.config.model.classes()
     }
 
     fn is_rate_coded(&self) -> bool {

@@ -1,7 +1,7 @@
 //! The two networks of a worker: drawn, tuned, saved, opened.
 
 use super::{Engine, Twins};
-use crate::config::{ModelConfig, RunConfig};
+use crate::config::RunConfig;
 use crate::data::batch::eval_batch;
 use crate::energy::census;
 use crate::protocol::Event;
@@ -161,8 +161,5 @@ impl Engine {
 }
 
 pub(super) fn classes(config: &RunConfig) -> usize {
-    match &config.model {
-        ModelConfig::Ge2msT(model) => model.classes,
-        ModelConfig::DenseVit(model) => model.classes,
-    }
+    config.model.classes()
 }
