@@ -7,8 +7,8 @@ use super::figures::{figures, status};
 use super::format::{bytes, duration, grouped};
 use super::state::{Progress, State};
 use super::{
-    bill, browser, charts, classes, controls, matrix, meter, offline, runs_table, shelf, story,
-    strip, trail, twin, what_if,
+    bill, browser, charts, classes, controls, matrix, meter, offline, own, runs_table, shelf,
+    story, strip, trail, twin, what_if,
 };
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlProgressElement};
@@ -64,6 +64,7 @@ pub fn all(page: &Page) {
     }
     twin::draw(page);
     strip::mark(page);
+    own::draw(page);
     meter::draw(page);
     bill::draw(page);
     what_if::draw(page);

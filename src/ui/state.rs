@@ -3,6 +3,7 @@
 
 mod bills;
 mod follow;
+mod names;
 mod report;
 mod status;
 mod trail;
@@ -116,6 +117,8 @@ pub struct State {
     pub evaluating: bool,
     /// A changed copy of the networks is being run.
     pub trying: bool,
+    /// The visitor's own classes are being learned.
+    pub teaching: bool,
     /// What networks reached and what they cost.
     pub trail: Vec<Point>,
     /// Figures.
@@ -170,15 +173,7 @@ impl State {
             && !self.loading_dataset
             && !self.evaluating
             && !self.trying
-    }
-
-    /// Name of a class, or its number while no data set is in use.
-    pub fn class_name(&self, class: usize) -> String {
-        self.dataset
-            .as_ref()
-            .and_then(|info| info.classes.get(class))
-            .cloned()
-            .unwrap_or_else(|| format!("class {class}"))
+            && !self.teaching
     }
 
     /// Held-out images of an evaluation: what the run's configuration says, if there are as many.
@@ -292,11 +287,13 @@ impl State {
                 self.loading_dataset = false;
                 self.evaluating = false;
                 self.trying = false;
+                self.teaching = false;
                 self.building = false;
                 self.progress = None;
             }
             Event::Hello { .. }
             | Event::Probed { .. }
+            | Event::Taught { .. }
             | Event::Samples { .. }
             | Event::Picked { .. }
             | Event::Checkpoint { .. }
@@ -320,6 +317,9 @@ impl State {
         };
         self.building = false;
         self.trying = false;
+        if std::mem::take(&mut self.teaching) {
+            self.progress = None;
+        }
         if !continued {
             self.end_run();
             self.images.forget_answers();
@@ -330,7 +330,9 @@ impl State {
             spiking_census: spiking_census.clone(),
             dense_census: dense_census.clone(),
             weights: weights.clone(),
-            trained: *step > 0 || weights.starts_with("checkpoint"),
+            trained: *step > 0
+                || weights.starts_with("checkpoint")
+                || spiking.data.classes.is_some(),
         });
         if continued {
             self.history.rewind(*step);

@@ -3,8 +3,8 @@
 mod images;
 mod looking;
 mod networks;
-mod sampling;
 mod own;
+mod sampling;
 mod training;
 
 use super::dataset;
