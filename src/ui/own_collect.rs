@@ -70,12 +70,12 @@ pub fn holding(page: &Page, id: u32, hold_button: &HtmlElement) {
     on(hold_button, "keyup", move |event: KeyboardEvent| {
         if matches!(event.key().as_str(), " " | "Enter") {
             event.prevent_default();
-            let_go(&own);
+            let_go(&own, id);
         }
     });
     for end in ["pointerup", "pointercancel", "blur"] {
         let own = page.clone();
-        on(hold_button, end, move |_: Event| let_go(&own));
+        on(hold_button, end, move |_: Event| let_go(&own, id));
     }
     // A long press on a phone would open a menu.
     on(hold_button, "contextmenu", |event: Event| {
@@ -86,7 +86,7 @@ pub fn holding(page: &Page, id: u32, hold_button: &HtmlElement) {
     on(hold_button, "click", move |_: Event| {
         if now() - LET_GO.get() > AFTER_HOLD_MS {
             hold(&own, id);
-            let_go(&own);
+            let_go(&own, id);
         }
     });
 }
@@ -126,8 +126,13 @@ fn repeat(page: Page, id: u32, serial: u32, last: f64) {
     });
 }
 
-fn let_go(page: &Page) {
-    let Some((id, _)) = HELD.take() else { return };
+/// The button of this class is no longer held. Pressing another one takes the focus from it, so that it may hear of
+/// that when the other is held already.
+fn let_go(page: &Page, id: u32) {
+    if HELD.get().is_none_or(|(held, _)| held != id) {
+        return;
+    }
+    HELD.set(None);
     LET_GO.set(now());
     own_cards::held(id, false);
     let words = {
