@@ -13,7 +13,7 @@ use super::checkpoint::{Checkpoint, Member};
 use super::eval::Tally;
 use super::head::LinearHead;
 use super::session::{RestoreError, Session};
-use crate::config::{Augment, Freeze, RunConfig};
+use crate::config::{Augment, Freeze, Optimizer, RunConfig};
 use crate::data::batch::{Batch, train_batch};
 use crate::data::{ImageSet, Sampler};
 use burn::tensor::{Device, ExecutionError};
@@ -305,6 +305,8 @@ fn configure(run: &RunConfig, names: &[String], freeze: Freeze) -> RunConfig {
     run.data.classes = Some(names.to_vec());
     let train = &mut run.train;
     train.batch = BATCH;
+    // Small steps away from weights that are good already.
+    train.optimizer = Optimizer::AdamW;
     train.lr = 5e-4;
     train.lr_min = 1e-5;
     train.warmup_steps = 5;
