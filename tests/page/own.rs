@@ -17,7 +17,8 @@ const FEWEST: f64 = 5.0;
 fn with_camera(site: &Site, permission: &str) -> Result<(tempfile::TempDir, Page)> {
     let folder = tempfile::tempdir()?;
     let options = Options {
-        camera: Some(film_of(folder.path(), 5)?),
+        // Long enough to collect from one of them on a busy machine.
+        camera: Some(film_of(folder.path(), 15)?),
         ..Options::default()
     };
     let mut page = Page::open(&options)?;
@@ -126,9 +127,9 @@ fn two_things_before_the_camera_are_learned_used_exported_and_given_up() -> Resu
     page.wait_metric("state", LATER, |state| state == "camera")?;
     page.forget()?;
     other_picture(&mut page)?;
-    hold(&mut page, "Hold to collect cup", 1, 12.0)?;
+    hold(&mut page, "Hold to collect cup", 1, 8.0)?;
     other_picture(&mut page)?;
-    hold(&mut page, "Hold to collect pen", 2, 12.0)?;
+    hold(&mut page, "Hold to collect pen", 2, 8.0)?;
     page.press("Teach both networks")?;
     taught(&mut page)?;
 
