@@ -149,6 +149,17 @@ pub enum Command {
         /// Indices in the held-out part.
         indices: Vec<u32>,
     },
+    /// Teach both networks these classes from the examples in the payload (32×32 RGB, row major, one after another),
+    /// starting from the weights in use. Progress events follow, then [`Event::Taught`] and [`Event::Ready`];
+    /// [`Command::Pause`] gives it up, and the networks stay as they are.
+    Teach {
+        /// Names of the classes.
+        classes: Vec<String>,
+        /// Class of each example.
+        labels: Vec<u8>,
+        /// What is not to learn.
+        freeze: Freeze,
+    },
     /// Answered by [`Event::Checkpoint`].
     SaveCheckpoint,
     /// Restore networks, optimiser and step. Payload: the file's bytes (`ArrayBuffer`). Answered by
@@ -284,6 +295,17 @@ pub enum Event {
         dense: Evaluation,
         /// The changed spiking network's answer to the picture, and its spikes.
         picture: Option<(Classification, Activity)>,
+    },
+    /// Answer to [`Command::Teach`]; the new networks are in force. Payload: a checkpoint of the ones from before.
+    Taught {
+        /// Examples learned from.
+        learned: usize,
+        /// Examples held back and not learned from.
+        held_back: usize,
+        /// How many of those the spiking network got right.
+        spiking_right: usize,
+        /// How many the dense twin got right.
+        dense_right: usize,
     },
     /// Answer to [`Command::Samples`]. Payload: RGB bytes, one 32×32×3 image after another.
     Samples {

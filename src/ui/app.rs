@@ -7,8 +7,8 @@ use super::picture::Pictures;
 use super::state::State;
 use super::{
     activity, away, bill, browser, camera, charts, controls, curves, files, guide, keep, keys,
-    matrix, offline, picture, prices, print, render, runs_table, story, strip, tabs, trail, url,
-    what_if,
+    matrix, offline, own, own_cards, picture, prices, print, render, runs_table, story, strip,
+    tabs, trail, url, what_if,
 };
 use crate::config::DatasetKind;
 use crate::protocol::{Command, DatasetSource, Event, Level};
@@ -30,6 +30,8 @@ pub struct App {
     pub camera: RefCell<camera::Device>,
     /// Runs kept in the browser.
     pub keeper: RefCell<keep::Keeper>,
+    /// The visitor's own classes.
+    pub own: RefCell<own::Own>,
     /// The curves.
     pub charts: RefCell<charts::Charts>,
     /// Messages to the visitor.
@@ -64,6 +66,7 @@ pub fn start() {
         pictures: RefCell::default(),
         camera: RefCell::default(),
         keeper: RefCell::default(),
+        own: RefCell::default(),
         charts: RefCell::default(),
         notices: Notices::default(),
         drawing: Cell::new(false),
@@ -74,6 +77,8 @@ pub fn start() {
     picture::connect();
     strip::connect(&page);
     camera::connect(&page);
+    own::connect(&page);
+    own_cards::connect(&page);
     charts::connect(&page);
     curves::connect(&page);
     activity::connect(&page);

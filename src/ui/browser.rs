@@ -210,7 +210,7 @@ fn words(state: &State, browser: &Browser, pages: usize) -> String {
     let names = |classes: &[usize]| {
         let names: Vec<String> = classes
             .iter()
-            .map(|class| state.class_name(*class))
+            .map(|class| state.dataset_class_name(*class))
             .collect();
         names.join(", ")
     };
@@ -258,7 +258,7 @@ fn shot(page: &Page, state: &State, index: usize, rgb: &[u8]) -> Element {
         .truth
         .get(index)
         .map_or(0, |class| usize::from(*class));
-    let truth_name = state.class_name(truth);
+    let truth_name = state.dataset_class_name(truth);
     let mut name = format!("Image {index}, {truth_name}.");
     let caption = make("span", "shot-truth", &truth_name);
     set_attribute(&caption, "aria-hidden", "true");

@@ -29,7 +29,7 @@ pub fn draw(page: &Page) {
         let body: Element = by_id("class-rows");
         clear(&body);
         for (class, train) in state.images.train.iter().enumerate() {
-            let name = state.class_name(class);
+            let name = state.dataset_class_name(class);
             let row = make("tr", "", "");
             set_attribute(&row, "data-class", &name);
             let button = button("quiet", &name, &format!("Show {name}"));

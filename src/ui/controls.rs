@@ -342,9 +342,9 @@ pub fn refresh(page: &Page) {
     let state = page.state.borrow();
     let (usable, running) = (state.usable(), state.run.running);
     let set = |id: &str, enabled: bool| enable(&by_id::<Element>(id), enabled);
-    set("train", usable && !running);
+    set("train", usable && !running && !state.teaching);
     set("pause", usable && running);
-    set("step-once", usable && !running);
+    set("step-once", usable && !running && !state.teaching);
     set("reset", usable);
     set("evaluate", usable && !state.evaluating);
     let built = state.networks.is_some();

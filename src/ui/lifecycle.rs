@@ -4,7 +4,7 @@ use super::app::Page;
 use super::engine::Report;
 use super::engines::{Opening, activity};
 use super::notices::Action;
-use super::{away, browser, candidate, controls, keep, picture, recovery, strip, trouble};
+use super::{away, browser, candidate, controls, keep, own, picture, recovery, strip, trouble};
 use crate::config::DatasetKind;
 use crate::protocol::{Backend, Command, DatasetSource, Event, Level, PROTOCOL};
 use js_sys::ArrayBuffer;
@@ -66,6 +66,7 @@ fn said(page: &Page, event: Event, payload: JsValue) {
             browser::reset(page.state.borrow().images.revision() != before);
         }
         Event::Picked { indices } => browser::fill(page, indices, &payload),
+        Event::Taught { .. } => own::taught(page, &event, payload),
         Event::Classified { id, .. } => {
             if picture::answered(page, *id) {
                 super::activity::looked();
@@ -211,6 +212,7 @@ fn ready(page: &Page, event: &Event) {
         (continues, opening, proven)
     };
     page.take_in(event, continues);
+    own::ready(page);
     if proven {
         activity(page, "");
     } else {
@@ -246,7 +248,9 @@ fn ready(page: &Page, event: &Event) {
     }
     let other_classes = page.state.borrow().dataset.as_ref().is_some_and(|info| {
         info.kind.classes() != own.classes() && !page.state.borrow().as_shipped()
-    });
+    })
+        // A visitor's own classes fit no data set: the one in use stays.
+        && spiking.data.classes.is_none();
     if other_classes && page.engines.borrow().asked.is_none() {
         page.load_kind(own);
     }

@@ -3,9 +3,9 @@
 //!
 //! | files | do |
 //! |---|---|
-//! | [`settings`], [`url`], [`state`], [`history`], [`figures`], [`choice`], [`words`], [`format`](mod@format), [`runs`], [`series`], [`gallery`], [`confusion`], [`stories`], [`shortcut`], [`kept`], [`trouble`], [`start`] | plain data and decisions, tested natively |
+//! | [`settings`], [`url`], [`state`], [`history`], [`figures`], [`choice`], [`words`], [`format`](mod@format), [`runs`], [`series`], [`gallery`], [`confusion`], [`stories`], [`shortcut`], [`kept`], [`trouble`], [`start`], [`examples`] | plain data and decisions, tested natively |
 //! | `engine`, `engines`, `lifecycle`, `recovery`, `candidate`, `adapter` | the workers: start, use, replace, prove, move |
-//! | `controls`, `files`, `picture`, `strip`, `camera`, `prices`, `what_if`, `browser`, `story`, `keys`, `shipped` | what the visitor does |
+//! | `controls`, `files`, `picture`, `strip`, `camera`, `prices`, `what_if`, `browser`, `story`, `keys`, `shipped`, `own`, `own_cards`, `own_collect` | what the visitor does |
 //! | `render`, `charts`, `curves`, `twin`, `meter`, `bill`, `lines`, `trail`, `notices`, `runs_table`, `matrix`, `classes`, `guide`, `shelf`, `print`, `activity`, `glance` | what the visitor sees |
 //! | `keep`, `vault`, `tabs`, `away`, `offline` | what outlives a page: kept runs, other tabs, out of sight, without a network |
 //! | `app`, `dom`, `js` | the page as a whole; DOM helpers |
@@ -27,6 +27,7 @@ mod curves;
 mod dom;
 mod engine;
 mod engines;
+pub mod examples;
 pub mod figures;
 mod files;
 pub mod format;
@@ -44,6 +45,9 @@ mod matrix;
 mod meter;
 mod notices;
 mod offline;
+mod own;
+mod own_cards;
+mod own_collect;
 mod picture;
 mod prices;
 mod print;

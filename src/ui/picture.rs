@@ -162,13 +162,24 @@ pub fn frame(page: &Page, video: &HtmlVideoElement) {
     if pictures.busy() || !page.state.borrow().can_look() {
         return;
     }
+    if let Some(pixels) = grab(video) {
+        let id = pictures.question();
+        pictures.frame = pixels;
+        ask(
+            page,
+            id,
+            &Uint8ClampedArray::from(pictures.frame.as_slice()),
+        );
+    }
+}
+
+/// The centre of what a video shows, [`SIDE`]×[`SIDE`] RGBA; nothing before its first frame.
+pub fn grab(video: &HtmlVideoElement) -> Option<Vec<u8>> {
     let (width, height) = (
         f64::from(video.video_width()),
         f64::from(video.video_height()),
     );
-    let Some(context) = scratch().filter(|_| width > 0.0 && height > 0.0) else {
-        return;
-    };
+    let context = scratch().filter(|_| width > 0.0 && height > 0.0)?;
     let side = width.min(height);
     let edge = f64::from(SIDE);
     let drawn = context
@@ -184,15 +195,7 @@ pub fn frame(page: &Page, video: &HtmlVideoElement) {
             edge,
         );
     let read = drawn.and_then(|()| context.get_image_data(0.0, 0.0, edge, edge));
-    if let Ok(data) = read {
-        let id = pictures.question();
-        pictures.frame = data.data().0;
-        ask(
-            page,
-            id,
-            &Uint8ClampedArray::from(pictures.frame.as_slice()),
-        );
-    }
+    read.ok().map(|data| data.data().0)
 }
 
 /// The camera is off: its last frame stays the picture shown.
@@ -291,7 +294,8 @@ fn ask(page: &Page, id: u64, pixels: &Uint8ClampedArray) {
     page.send_with(command, &pixels.buffer().into());
 }
 
-async fn pixels_of(file: &File) -> Result<Vec<u8>, JsValue> {
+/// The centre of a picture file, [`SIDE`]×[`SIDE`] RGBA.
+pub async fn pixels_of(file: &File) -> Result<Vec<u8>, JsValue> {
     // An <img> instead of createImageBitmap: it reads SVG too, and turns photographs upright.
     let url = web_sys::Url::create_object_url_with_blob(file)?;
     let image = HtmlImageElement::new()?;

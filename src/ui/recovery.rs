@@ -101,6 +101,7 @@ pub fn failed(page: &Page, text: &str) {
         state.building = true;
         state.run.running = false;
         state.evaluating = false;
+        state.teaching = false;
         state.loading_dataset = false;
         state.progress = None;
         if !proven {

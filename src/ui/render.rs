@@ -7,8 +7,8 @@ use super::figures::{figures, status};
 use super::format::{bytes, duration, grouped};
 use super::state::{Progress, State};
 use super::{
-    activity, bill, browser, charts, classes, controls, glance, matrix, offline, runs_table, shelf,
-    story, strip, trail, twin, what_if,
+    activity, bill, browser, charts, classes, controls, glance, matrix, offline, own, runs_table,
+    shelf, story, strip, trail, twin, what_if,
 };
 use crate::config::other_classes;
 use wasm_bindgen::JsCast;
@@ -76,6 +76,8 @@ pub fn all(page: &Page) {
     twin::draw(page);
     strip::mark(page);
     activity::draw(page);
+    own::draw(page);
+
     bill::draw(page);
     what_if::draw(page);
     trail::draw(page);

@@ -120,6 +120,8 @@ pub struct State {
     pub evaluating: bool,
     /// A changed copy of the networks is being run.
     pub trying: bool,
+    /// The visitor's own classes are being learned.
+    pub teaching: bool,
     /// What networks reached and what they cost.
     pub trail: Vec<Point>,
     /// Figures.
@@ -176,6 +178,7 @@ impl State {
             && !self.loading_dataset
             && !self.evaluating
             && !self.trying
+            && !self.teaching
     }
 
     /// Held-out images of an evaluation: what the run's configuration says, if there are as many.
@@ -289,12 +292,14 @@ impl State {
                 self.loading_dataset = false;
                 self.evaluating = false;
                 self.trying = false;
+                self.teaching = false;
                 self.building = false;
                 self.progress = None;
             }
             Event::Hello { .. }
             | Event::NotShipped { .. }
             | Event::Probed { .. }
+            | Event::Taught { .. }
             | Event::Samples { .. }
             | Event::Picked { .. }
             | Event::Inspected(_)
@@ -319,6 +324,9 @@ impl State {
         };
         self.building = false;
         self.trying = false;
+        if std::mem::take(&mut self.teaching) {
+            self.progress = None;
+        }
         if !continued {
             self.end_run();
             self.images.forget_answers();
@@ -329,8 +337,8 @@ impl State {
             dense: dense.clone(),
             spiking_census: spiking_census.clone(),
             dense_census: dense_census.clone(),
-            trained: *step > 0 || are_trained(&weights),
-            weights,
+            trained: *step > 0 || are_trained(&weights) || spiking.data.classes.is_some(),
+            weights: weights.clone(),
         });
         if continued {
             self.history.rewind(*step);

@@ -4,6 +4,7 @@ mod images;
 mod inspecting;
 mod looking;
 mod networks;
+mod own;
 mod sampling;
 mod shipped;
 mod training;
@@ -18,6 +19,7 @@ use crate::train::Session;
 use burn::tensor::Device;
 use js_sys::Uint8Array;
 use networks::classes;
+use own::Teaching;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
@@ -40,6 +42,8 @@ pub struct Engine {
     data: Option<Dataset>,
     /// `Some(None)`: until paused; `Some(Some(n))`: n more steps.
     running: Option<Option<u64>>,
+    /// The visitor's own classes being learned.
+    teaching: Option<Teaching>,
     speed: Speed,
     /// Data sets asked for so far; only the last one counts.
     loads: u32,
@@ -55,6 +59,7 @@ impl Engine {
             twins: None,
             data: None,
             running: None,
+            teaching: None,
             speed: Speed::default(),
             loads: 0,
         }
@@ -63,16 +68,21 @@ impl Engine {
     /// Obey until the page goes away.
     pub async fn run(mut self) {
         loop {
-            let next = match self.running {
-                Some(_) => self.host.try_next(),
-                None => match self.host.next().await {
+            let next = if self.running.is_some() || self.teaching.is_some() {
+                self.host.try_next()
+            } else {
+                match self.host.next().await {
                     Some(next) => Some(next),
                     None => return,
-                },
+                }
             };
             match next {
                 Some(Incoming::Asked(command, payload)) => self.obey(command, payload).await,
                 Some(Incoming::Loaded(load, loaded)) => self.loaded(load, *loaded),
+                None if self.teaching.is_some() => {
+                    self.teach_on().await;
+                    self.host.breathe().await;
+                }
                 None => {
                     self.train_step().await;
                     self.host.breathe().await;
@@ -102,7 +112,10 @@ impl Engine {
             Command::NewHeads => self.new_heads().await,
             Command::LoadDataset { source } => self.load(source, payload),
             Command::Train { steps } => self.start(steps),
-            Command::Pause => self.stop(),
+            Command::Pause => {
+                self.teaching = None;
+                self.stop();
+            }
             Command::Reset => self.reset(),
             Command::Evaluate { images } => self.evaluate(images).await,
             Command::Tune {
@@ -146,6 +159,14 @@ impl Engine {
             Command::Inspect { picture } => self.inspect(picture, &payload).await,
             Command::Samples { from, count } => self.samples(from, count),
             Command::Pick { indices } => self.pick(&indices),
+            Command::Teach {
+                classes,
+                labels,
+                freeze,
+            } => {
+                let pixels = Uint8Array::new(&payload).to_vec();
+                self.teach(classes, &labels, &pixels, freeze).await;
+            }
             Command::SaveCheckpoint => self.save().await,
             Command::OpenCheckpoint { name } => {
                 self.open(&name, &Uint8Array::new(&payload).to_vec())
@@ -221,6 +242,13 @@ impl Engine {
                 .warn("there is no data set yet: wait for it to load, or open one");
             return false;
         };
+        if let Some(own) = &twins.spiking.config().data.classes {
+            self.host.warn(format!(
+                "the networks know your own classes ({}), not those of the data set: go back to the networks from before, or press Reset for fresh ones",
+                own.join(", ")
+            ));
+            return false;
+        }
         let classes = classes(twins.spiking.config());
         if classes != data.classes.len() || data.train.is_empty() {
             self.host.warn(format!(

@@ -20,6 +20,7 @@ mod keep;
 mod keyboard;
 mod looks;
 mod offline;
+mod own;
 mod picture;
 mod print;
 mod runs;

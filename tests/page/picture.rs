@@ -115,6 +115,11 @@ pub fn two_pictures() -> Result<[Vec<u8>; 2]> {
 
 /// A camera film (Y4M, 320×240) of two seconds: each picture for one second.
 pub fn film(folder: &Path) -> Result<PathBuf> {
+    film_of(folder, 1)
+}
+
+/// The same with each picture for so many seconds.
+pub fn film_of(folder: &Path, seconds: usize) -> Result<PathBuf> {
     const WIDTH: usize = 320;
     const HEIGHT: usize = 240;
     const FRAMES_PER_SECOND: usize = 10;
@@ -142,7 +147,7 @@ pub fn film(folder: &Path) -> Result<PathBuf> {
                 }
             }
         }
-        for _ in 0..FRAMES_PER_SECOND {
+        for _ in 0..FRAMES_PER_SECOND * seconds {
             bytes.extend(b"FRAME\n");
             bytes.extend(&frame);
         }
@@ -155,6 +160,13 @@ pub fn film(folder: &Path) -> Result<PathBuf> {
 /// An uncompressed BMP of the first picture, which every browser opens.
 pub fn image_file(folder: &Path) -> Result<PathBuf> {
     let [picture, _] = two_pictures()?;
+    let path = folder.join("picture.bmp");
+    bmp(&path, &picture)?;
+    Ok(path)
+}
+
+/// Writes a picture of 32×32 RGB as an uncompressed BMP.
+pub fn bmp(path: &Path, picture: &[u8]) -> Result<()> {
     let size = 54 + picture.len() as u32;
     let mut bytes = b"BM".to_vec();
     bytes.extend(size.to_le_bytes());
@@ -172,7 +184,6 @@ pub fn image_file(folder: &Path) -> Result<PathBuf> {
             .chunks_exact(3)
             .flat_map(|rgb| [rgb[2], rgb[1], rgb[0]]),
     );
-    let path = folder.join("picture.bmp");
-    fs::write(&path, bytes)?;
-    Ok(path)
+    fs::write(path, bytes)?;
+    Ok(())
 }

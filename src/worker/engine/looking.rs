@@ -75,6 +75,8 @@ impl Engine {
 
     pub(super) async fn classify(&self, id: u64, label: Option<usize>, planar: &[u8]) {
         let Some(twins) = &self.twins else { return };
+        // The data set's classes are not the visitor's own.
+        let label = label.filter(|_| twins.spiking.config().data.classes.is_none());
         let looked = async {
             let (spiking, spikes) = look(&twins.spiking, planar).await?;
             let (dense, _) = look(&twins.dense, planar).await?;

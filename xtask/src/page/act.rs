@@ -66,6 +66,11 @@ impl Page {
 
     /// Presses a button that opens a file chooser, and chooses this file.
     pub fn choose(&mut self, button: &str, file: &Path) -> Result<()> {
+        self.choose_all(button, &[file.to_owned()])
+    }
+
+    /// The same with several files at once.
+    pub fn choose_all(&mut self, button: &str, files: &[PathBuf]) -> Result<()> {
         self.record.chooser = None;
         self.press(button)?;
         let input = self.wait("a file chooser", PATIENCE, |page| {
@@ -73,7 +78,7 @@ impl Page {
         })?;
         self.call(
             "DOM.setFileInputFiles",
-            json!({ "files": [file], "backendNodeId": input }),
+            json!({ "files": files, "backendNodeId": input }),
         )?;
         Ok(())
     }
