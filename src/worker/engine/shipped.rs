@@ -94,6 +94,7 @@ impl Engine {
         let start = |member: &Member| {
             let mut run = member.config.clone();
             run.data.dataset = kind;
+            run.data.classes = None;
             run.model = run.model.with_classes(classes);
             Session::starting_from(run, member, &self.device).map_err(|error| error.to_string())
         };
