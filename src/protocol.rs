@@ -57,8 +57,8 @@ pub enum Command {
         train_dense: bool,
         /// Absolute URL of the files' folder, with a slash at its end.
         base: String,
-        /// The spiking network's file and the dense twin's.
-        files: [ShippedFile; 2],
+        /// The spiking network's file, and the dense twin's if it is shipped.
+        files: Vec<ShippedFile>,
     },
     /// Go on with these networks on the data set in use: heads for its classes drawn anew, the step 0. Answered by
     /// [`Event::Ready`].

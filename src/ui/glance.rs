@@ -155,14 +155,14 @@ fn words(state: &State) {
         return;
     };
     let mut text = introduction(pair);
-    if dataset != pair[0].dataset {
+    if dataset != pair.spiking.dataset {
         text.push_str(&format!(
             " They are a start for {}: the head is drawn anew, so the first answers are guesses until you press Train.",
             dataset.title()
         ));
     }
     set_text(&by_id::<Element>("shipped-words"), &text);
-    let lines = character(pair[0]);
+    let lines = character(pair.spiking);
     let list: Element = by_id("shipped-lines");
     resize(&list, lines.len(), || make("li", "", ""));
     for (index, line) in lines.iter().enumerate() {

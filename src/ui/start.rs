@@ -50,11 +50,27 @@ impl Start {
     }
 }
 
+/// A shipped spiking network and its dense twin; a twin that is not shipped begins with fresh weights.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pair<'a> {
+    /// The spiking network.
+    pub spiking: &'a Shipped,
+    /// Its twin.
+    pub dense: Option<&'a Shipped>,
+}
+
+impl<'a> Pair<'a> {
+    /// What is shipped, the spiking network first.
+    pub fn models(self) -> impl Iterator<Item = &'a Shipped> {
+        std::iter::once(self.spiking).chain(self.dense)
+    }
+}
+
 /// A start from shipped networks: the spiking one, its twin, and the data set whose classes the run names.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FromShipped<'a> {
-    /// The spiking network and its dense twin.
-    pub pair: [&'a Shipped; 2],
+    /// The networks.
+    pub pair: Pair<'a>,
     /// Whose classes the run names; the networks' own unless the visitor wants a transfer.
     pub dataset: DatasetKind,
 }
@@ -86,10 +102,13 @@ pub fn wanted(settings: &Settings) -> Start {
 }
 
 /// The shipped networks of the chosen preset.
-pub fn pair<'a>(settings: &Settings, start: Start, index: &'a Index) -> Option<[&'a Shipped; 2]> {
+pub fn pair<'a>(settings: &Settings, start: Start, index: &'a Index) -> Option<Pair<'a>> {
     let dataset = start.dataset()?;
     let find = |preset: &str| index.find(preset, dataset);
-    Some([find(&settings.preset)?, find(dense_twin(&settings.preset))?])
+    Some(Pair {
+        spiking: find(&settings.preset)?,
+        dense: find(dense_twin(&settings.preset)),
+    })
 }
 
 /// What a choice is called for these settings.
@@ -104,7 +123,7 @@ pub fn label(settings: &Settings, start: Start, index: Option<&Index>) -> String
     };
     match index.and_then(|index| pair(settings, start, index)) {
         Some(pair) => {
-            let size: u64 = pair.iter().map(|model| model.file.bytes).sum();
+            let size: u64 = pair.models().map(|model| model.file.bytes).sum();
             format!(
                 "trained on {}, {}{transfer}",
                 own.title(),
@@ -116,13 +135,16 @@ pub fn label(settings: &Settings, start: Start, index: Option<&Index>) -> String
 }
 
 /// One sentence on a shipped pair: what it is and how often it is right.
-pub fn introduction([spiking, dense]: [&Shipped; 2]) -> String {
+pub fn introduction(Pair { spiking, dense }: Pair) -> String {
+    let twin = match dense {
+        Some(dense) => format!("its dense twin on {}", tenths(dense.test.accuracy)),
+        None => "its dense twin is not shipped and begins with fresh weights".to_owned(),
+    };
     format!(
-        "Trained on photographs of {}: the spiking network is right on {} of {} test images, its dense twin on {}.",
+        "Trained on photographs of {}: the spiking network is right on {} of {} test images, {twin}.",
         spiking.dataset.title(),
         tenths(spiking.test.accuracy),
         grouped(spiking.test.images as f64),
-        tenths(dense.test.accuracy)
     )
 }
 

@@ -57,7 +57,7 @@ fn settings(query: &str) -> Settings {
 fn begins(query: &str, in_use: Option<DatasetKind>) -> Option<(&'static str, &'static str)> {
     let index = index();
     let from = from_shipped(&settings(query), Some(&index), in_use)?;
-    Some((from.pair[0].dataset.name(), from.dataset.name()))
+    Some((from.pair.spiking.dataset.name(), from.dataset.name()))
 }
 
 #[test]

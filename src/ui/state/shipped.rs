@@ -51,7 +51,7 @@ impl State {
             dense,
             train_dense: settings.twin,
             base: self.shipment.base.clone(),
-            files: from.pair.map(|model| model.file.clone()),
+            files: from.pair.models().map(|model| model.file.clone()).collect(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Networks that start from other weights: shipped files, or the ones in force with new heads.
 
 use super::{Engine, Twins};
-use crate::config::RunConfig;
+use crate::config::{DatasetKind, RunConfig};
 use crate::protocol::{Event, SHIPPED_WEIGHTS};
 use crate::report::shipped::ShippedFile;
 use crate::train::{Checkpoint, Member, Session};
@@ -14,7 +14,7 @@ impl Engine {
         runs: [RunConfig; 2],
         train_dense: bool,
         base: &str,
-        files: &[ShippedFile; 2],
+        files: &[ShippedFile],
     ) {
         match self.read_networks(&runs, base, files).await {
             Ok(([spiking, dense], weights)) => {
@@ -42,28 +42,36 @@ impl Engine {
         &self,
         runs: &[RunConfig; 2],
         base: &str,
-        files: &[ShippedFile; 2],
+        files: &[ShippedFile],
     ) -> Result<([Session; 2], String), String> {
         let progress = Progress::new(&self.host);
         let report = |label: &str, done, total| progress.report(label, done, total);
-        let [own, twin] = shipped::get(base, files, report).await?;
-        let member = |file: &ShippedFile, bytes: &[u8], role: &str| -> Result<Member, String> {
-            let read =
-                Checkpoint::from_bytes(&file.file, bytes).map_err(|error| error.to_string())?;
-            let found = read.members.into_iter().find(|member| member.role == role);
-            found.ok_or_else(|| format!("{} holds no {role} network", file.file))
+        let read = shipped::get(base, files, report).await?;
+        let start = |at: usize, role: &str| -> Result<(Session, DatasetKind), String> {
+            let name = &files[at].file;
+            let members = Checkpoint::from_bytes(name, &read[at]).map_err(|e| e.to_string())?;
+            let found = members.members.into_iter().find(|one| one.role == role);
+            let member = found.ok_or_else(|| format!("{name} holds no {role} network"))?;
+            let session = Session::starting_from(runs[at].clone(), &member, &self.device)
+                .map_err(|error| format!("{name}: {error}"))?;
+            Ok((session, member.config.data.dataset))
         };
-        let members = [
-            member(&files[0], &own, "spiking")?,
-            member(&files[1], &twin, "dense")?,
-        ];
-        let kept = members[0].config.data.dataset == runs[0].data.dataset;
-        let start = |at: usize| {
-            Session::starting_from(runs[at].clone(), &members[at], &self.device)
-                .map_err(|error| format!("{}: {error}", files[at].file))
+        let Some(first) = files.first() else {
+            return Err("no file was named".to_owned());
         };
-        let sessions = [start(0)?, start(1)?];
-        let names = format!("{} and {}", files[0].file, files[1].file);
+        let (spiking, trained_on) = start(0, "spiking")?;
+        let kept = trained_on == runs[0].data.dataset;
+        let (dense, names) = match files.get(1) {
+            Some(twin) => (
+                start(1, "dense")?.0,
+                format!("{} and {}", first.file, twin.file),
+            ),
+            None => (
+                Session::new(runs[1].clone(), &self.device).map_err(|error| error.to_string())?,
+                format!("{}, with a fresh dense twin", first.file),
+            ),
+        };
+        let sessions = [spiking, dense];
         let weights = if kept {
             format!("{SHIPPED_WEIGHTS}, {names}")
         } else {
