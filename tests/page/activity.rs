@@ -337,7 +337,7 @@ fn windows_lie_over_the_picture_with_their_spikes() -> Result<()> {
     look(&mut page)?;
     let groups = page.eval(
         "[...document.querySelectorAll('#windows li')].map(item => ({ ...item.dataset, \
-         words: item.textContent, label: item.querySelector('[role=img]').getAttribute('aria-label'), \
+         words: item.querySelector('p').textContent, label: item.querySelector('[role=img]').getAttribute('aria-label'), \
          counts: [...item.querySelectorAll('text')].map(text => +text.textContent), \
          painted: [...item.querySelector('canvas').getContext('2d').getImageData(0, 0, 32, 32).data]\
            .some((value, at) => at % 4 < 3 && value > 0) }))",
