@@ -18,6 +18,7 @@ impl Engine {
     ) {
         match self.read_networks(&runs, base, files).await {
             Ok(([spiking, dense], weights)) => {
+                self.teaching = None;
                 self.stop();
                 self.twins = Some(Twins {
                     spiking,
@@ -109,6 +110,7 @@ impl Engine {
         let train_dense = twins.train_dense;
         match start(&members[0]).and_then(|spiking| Ok((spiking, start(&members[1])?))) {
             Ok((spiking, dense)) => {
+                self.teaching = None;
                 self.stop();
                 self.twins = Some(Twins {
                     spiking,
