@@ -3,11 +3,13 @@
 //! [`RunConfig::validate`] that reports everything wrong at once, in words.
 
 mod model;
+mod names;
 mod preset;
 mod validate;
 mod what_if;
 
 pub use model::*;
+pub use names::{class_names, other_classes};
 pub use preset::{CARD_LIF, PRESETS, Preset, dense_twin, preset};
 pub use validate::ConfigErrors;
 pub use what_if::WhatIf;

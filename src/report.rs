@@ -3,9 +3,12 @@
 mod counts;
 mod energy_table;
 mod markdown;
+mod model_card;
+pub mod shipped;
 
 pub use counts::{COUNT_COLUMNS, count_rows};
 pub use energy_table::energy_table;
+pub use model_card::model_card;
 
 use crate::config::RunConfig;
 use crate::energy::Comparison;

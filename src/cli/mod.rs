@@ -1,12 +1,15 @@
 //! `train`: the native command line. Everything it does is the library's; this is arguments, files and
 //! print-outs.
 
+mod card;
 mod convert;
 mod energy;
 mod eval;
 mod pretrain;
+mod record;
 mod shards;
 mod source;
+mod transfer;
 
 use crate::data::Split;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -35,6 +38,12 @@ enum Command {
     Convert(convert::Convert),
     /// Milliseconds of a training step and of one image, spiking against dense.
     Bench(eval::Bench),
+    /// Accuracy on test images after some steps from another network's weights.
+    Transfer(transfer::Transfer),
+    /// Measure the networks to ship, write their index and model cards.
+    Card(card::Card),
+    /// Record both shipped networks on a picture, for the page to show before its engine runs.
+    Record(record::Record),
     /// Write a data set as the page's shards.
     Shards(shards::Shards),
 }
@@ -95,6 +104,9 @@ pub fn main() -> ExitCode {
         Command::Energy(command) => command.run(),
         Command::Convert(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Transfer(command) => command.run(),
+        Command::Card(command) => command.run(),
+        Command::Record(command) => command.run(),
         Command::Shards(command) => command.run(),
     };
     match result {

@@ -16,7 +16,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
 /// Training images set aside for validation: always the last ones, so that a run never sees them.
-const VALIDATION: usize = 5000;
+pub(super) const VALIDATION: usize = 5000;
 /// Images per forward of an evaluation.
 const EVAL_BATCH: usize = 250;
 /// Steps between readings of the loss: each waits for the device.
@@ -239,12 +239,16 @@ impl Pretrain {
             .append(true)
             .open(self.out.join("log.jsonl"))?;
         let best = best_so_far(&self.out.join("log.jsonl"))?;
-        Ok(Run {
+        let mut run = Run {
             session,
             out: self.out.clone(),
             log,
             best,
-        })
+        };
+        // For the model card.
+        let command: Vec<String> = std::env::args().skip(1).collect();
+        run.log(&json!({ "step": run.session.steps_made(), "command": command.join(" ") }))?;
+        Ok(run)
     }
 }
 

@@ -13,6 +13,26 @@ pub enum ModelConfig {
     DenseVit(VitConfig),
 }
 
+impl ModelConfig {
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        match self {
+            Self::Ge2msT(model) => model.classes,
+            Self::DenseVit(model) => model.classes,
+        }
+    }
+
+    /// The same network for another number of classes.
+    #[must_use]
+    pub fn with_classes(mut self, classes: usize) -> Self {
+        match &mut self {
+            Self::Ge2msT(model) => model.classes = classes,
+            Self::DenseVit(model) => model.classes = classes,
+        }
+        self
+    }
+}
+
 /// Ge²mS-T: spiking stem, optional spiking convolution blocks, windowed spiking attention blocks.
 ///
 /// ```text

@@ -29,9 +29,10 @@ pub mod synthetic;
 
 pub use batch::{Batch, eval_batch, train_batch};
 pub use error::DataError;
-pub use names::class_names;
 pub use sampler::Sampler;
 pub use set::ImageSet;
+
+pub use crate::config::class_names;
 
 use crate::config::DatasetKind;
 use serde::{Deserialize, Serialize};

@@ -18,6 +18,8 @@ pub struct Tally {
     pub confusion: Vec<Vec<u32>>,
     /// Spikes (spiking networks).
     pub spikes: SpikeCounts,
+    /// Confidence of each answer, and whether it was right.
+    pub answers: Vec<(f32, bool)>,
 }
 
 impl Tally {
@@ -40,7 +42,10 @@ impl Tally {
             }
             let probabilities = softmax(row);
             self.loss -= f64::from(probabilities[usize::from(label)].max(1e-30).ln());
-            self.confusion[usize::from(label)][argmax(row)] += 1;
+            let best = argmax(row);
+            self.confusion[usize::from(label)][best] += 1;
+            self.answers
+                .push((probabilities[best], best == usize::from(label)));
             self.images += 1;
         }
         self.spikes.merge(trace.count().await?);
@@ -67,6 +72,23 @@ impl Tally {
             activity: spiking.then(|| self.spikes.activity()),
             confusion: self.confusion,
         }
+    }
+
+    /// The confidence that all but `share` of the right answers reach, and the share of the wrong ones that do not.
+    pub fn unsure_below(&self, share: f64) -> (f64, f64) {
+        let of = |right: bool| {
+            let answers = self.answers.iter().filter(move |answer| answer.1 == right);
+            answers.map(|answer| answer.0)
+        };
+        let mut right: Vec<f32> = of(true).collect();
+        right.sort_by(f32::total_cmp);
+        let below = right.get((share * right.len() as f64) as usize);
+        let below = below.copied().unwrap_or(0.0);
+        let wrong = of(false).filter(|&confidence| confidence < below).count();
+        (
+            f64::from(below),
+            wrong as f64 / of(false).count().max(1) as f64,
+        )
     }
 
     /// Mean cross-entropy.

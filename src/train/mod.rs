@@ -9,6 +9,7 @@ pub mod optim;
 pub mod params;
 pub mod schedule;
 pub mod session;
+pub mod transfer;
 pub mod what_if;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Member, Precision};

@@ -235,18 +235,19 @@ impl Session {
         Ok(session)
     }
 
-    /// The same run from another run's weights (transfer): a head for another number of classes is drawn anew, and
-    /// the step counts from 0.
+    /// The same run from another run's weights (transfer): a head for another data set or number of classes is drawn
+    /// anew, and the step counts from 0.
     ///
     /// # Errors
     /// Any other tensor that differs.
     pub fn with_weights(mut self, member: &Member) -> Result<Self, Misfit> {
         let mut weights = member.weights.clone();
         let is_head = |name: &str| name.split('.').any(|part| part == "head");
+        let other_classes = member.config.data.dataset != self.config.data.dataset;
         for entry in params::entries(&self.network) {
             let differs = weights
                 .get(&entry.name)
-                .is_some_and(|(shape, _)| *shape != entry.shape);
+                .is_some_and(|(shape, _)| other_classes || *shape != entry.shape);
             if is_head(&entry.name) && differs {
                 weights.remove(&entry.name);
             }
