@@ -2,7 +2,7 @@
 
 use super::shipped::{ClassScore, Shipped};
 use super::{percent, table};
-use crate::config::RunConfig;
+use crate::config::{Optimizer, RunConfig};
 use crate::energy::energy_text;
 use std::fmt::Write;
 
@@ -137,10 +137,14 @@ fn recipe(text: &mut String, model: &Shipped, config: &RunConfig) {
             model.dataset.title()
         ),
     );
+    let rule = match train.optimizer {
+        Optimizer::AdamW => "AdamW",
+        Optimizer::Muon => "Muon for hidden weight matrices, AdamW for the rest",
+    };
     line(
         "optimiser",
         format!(
-            "AdamW, peak learning rate {} after {} steps of warm-up, cosine to {} over {} steps, weight decay {}, gradient norm at most {}, batch {}",
+            "{rule}; learning rate {} at its peak after {} steps of warm-up, a cosine to {} over {} steps, weight decay {}, gradient norm at most {}, batch {}",
             train.lr,
             train.warmup_steps,
             train.lr_min,

@@ -1,7 +1,7 @@
 //! How a network was trained, from the log of its run.
 
 use super::super::Failure;
-use crate::config::RunConfig;
+use crate::config::{Optimizer, RunConfig, preset};
 use crate::report::shipped::Training;
 use serde_json::Value;
 use std::path::Path;
@@ -74,8 +74,12 @@ pub fn reconstructed(config: &RunConfig) -> Training {
     let batch = train.batch.max(1) as u64;
     let epochs = train.total_steps.div_ceil(TRAINED_ON.div_ceil(batch));
     let warmup = train.warmup_steps as f64 / train.total_steps.max(1) as f64;
+    let rule = match train.optimizer {
+        Optimizer::AdamW => "adamw",
+        Optimizer::Muon => "muon",
+    };
     let mut command = format!(
-        "train pretrain --preset {} --dataset {} --data DIR --out RUN --epochs {epochs} --batch {} --lr {} \
+        "train pretrain --preset {} --dataset {} --data DIR --out RUN --epochs {epochs} --optimizer {rule} --batch {} --lr {} \
          --warmup {warmup:.3} --weight-decay {} --smoothing {} --seed {}",
         config.preset,
         config.data.dataset.name(),
