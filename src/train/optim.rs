@@ -190,7 +190,7 @@ fn with_muon<M: Module>(
         let mut at = 0;
         for (index, _) in tensors {
             let len = ranges[index].len();
-            let step = steps.clone().slice([at..at + len]);
+            let step = steps.clone().narrow(0, at, len);
             parts[index] = slice(decayed, index) - step;
             at += len;
         }

@@ -51,7 +51,8 @@ async fn drawn_figures(device: &Device, figures: &mut Figures) {
     let lif = lif_cases();
     for index in 0..DRAWN {
         let p = &lif[draw.below(lif.len())];
-        let shape = [draw.within(1, 9), draw.within(20, 400), draw.within(1, 4)];
+        // Groups of one step: no drawn potential reaches a threshold of 1 while half of it leaks in.
+        let shape = [draw.within(3, 9), draw.within(20, 400), draw.within(2, 4)];
         let name = format!("lif drawn {index} {shape:?}");
         lif_figures(device, &name, p, shape, figures).await;
 
