@@ -1,7 +1,7 @@
 //! How a network was trained, from the log of its run.
 
 use super::super::Failure;
-use crate::config::{Optimizer, RunConfig, preset};
+use crate::config::{Optimizer, RunConfig};
 use crate::report::shipped::Training;
 use serde_json::Value;
 use std::path::Path;
