@@ -68,7 +68,7 @@ async fn drawn_figures(device: &Device, figures: &mut Figures) {
 
         // At least eight samples: a channel that hardly varies has an arbitrarily large gradient.
         // And at most some hundred: the devices add in other orders, and a gradient is a sum of all of them.
-        let side = draw.within(1, 4);
+        let side = draw.within(2, 4);
         let shape = [draw.within(8, 40), draw.within(1, 70), side, side];
         batch_norm_figures(device, shape, figures).await;
 
