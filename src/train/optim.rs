@@ -1,6 +1,6 @@
 //! AdamW (arXiv:1711.05101) over one flat vector: burn's own update rule, applied once to all parameters
 //! instead of once per tensor, with the clipping by the *global* norm that published recipes mean
-//! (burn clips each tensor by itself). Hidden matrices can follow Muon instead ([`muon`]).
+//! (burn clips each tensor by itself). Hidden matrices can follow Muon instead (`muon`).
 
 use super::{muon, params};
 use crate::config::Optimizer as Rule;

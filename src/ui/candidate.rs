@@ -266,7 +266,6 @@ fn take_over(page: &Page, dataset: Option<&Event>) {
             skip_ready: 0,
             continues: false,
             proven: true,
-            waits: false,
         };
         if let Some(old) = engines.active.replace(new) {
             old.engine.retire();

@@ -7,7 +7,6 @@ mod device;
 mod engine;
 mod host;
 mod look;
-mod shipped;
 mod speed;
 pub mod storage;
 mod try_out;

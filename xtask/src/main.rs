@@ -63,12 +63,7 @@ fn run() -> Result<()> {
         Some("bench") => bench(arguments),
         Some("setup") => {
             nothing_more(arguments)?;
-            setup::ensure(&[
-                Purpose::NativeTest,
-                Purpose::Build,
-                Purpose::BrowserTest,
-                Purpose::PageTest,
-            ])
+            setup::ensure(&[Purpose::NativeTest, Purpose::Build, Purpose::BrowserTest])
         }
         Some("help") => {
             print!("{HELP}");
