@@ -12,7 +12,7 @@ pub use model::*;
 pub use names::{class_names, other_classes};
 pub use preset::{CARD_LIF, PRESETS, Preset, dense_twin, preset};
 pub use validate::ConfigErrors;
-pub use what_if::WhatIf;
+pub use what_if::{Knob, WhatIf};
 
 use serde::{Deserialize, Serialize};
 
@@ -127,7 +127,13 @@ pub struct DataConfig {
     pub train_limit: Option<usize>,
     /// Images held out for evaluation in the page.
     pub held_out: usize,
+    /// Names of the network's classes where they are not the data set's: a visitor's own. They travel in checkpoints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Vec<String>>,
 }
+
+/// Longest name of a class, in characters.
+pub const CLASS_NAME_MAX: usize = 40;
 
 /// The data sets this project reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

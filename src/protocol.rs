@@ -4,12 +4,21 @@
 //! text, `payload` a transferable (`ArrayBuffer`) or a `File` where a variant names one. Both sides are built from
 //! this file, so a stale worker shows up as a wrong [`PROTOCOL`] number, not as a strange failure.
 
+mod inspection;
+mod shown;
+
+pub use inspection::{HeadGroupSpikes, Inspection, LayerSample};
+pub use shown::Shown;
+
 use crate::config::{DatasetKind, Freeze, RunConfig, WhatIf};
 use crate::energy::{Activity, Census};
+use crate::report::shipped::ShippedFile;
 use serde::{Deserialize, Serialize};
 
 /// Version of this file; sent with [`Event::Hello`].
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
+/// [`Event::Ready`]'s weights begin with this where they are those of shipped networks, heads included.
+pub const SHIPPED_WEIGHTS: &str = "shipped weights";
 
 /// The device a worker computes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +45,24 @@ pub enum Command {
         /// Whether Train and Step train the dense twin on the same batches too.
         train_dense: bool,
     },
+    /// Build these runs' networks from shipped files: architectures and weights are theirs, heads for other classes
+    /// are drawn anew, the step is 0. Files that cannot be used give [`Event::NotShipped`] and fresh weights.
+    /// Answered by [`Event::Ready`].
+    ConfigureFrom {
+        /// The spiking run.
+        spiking: RunConfig,
+        /// The dense twin's run.
+        dense: RunConfig,
+        /// Whether Train and Step train the dense twin too.
+        train_dense: bool,
+        /// Absolute URL of the files' folder, with a slash at its end.
+        base: String,
+        /// The spiking network's file, and the dense twin's if it is shipped.
+        files: Vec<ShippedFile>,
+    },
+    /// Go on with these networks on the data set in use: heads for its classes drawn anew, the step 0. Answered by
+    /// [`Event::Ready`].
+    NewHeads,
     /// Prove the device: a known gradient and a matrix product against the CPU reference, then
     /// `steps` timed training steps of the configured spiking run on generated data (weights are
     /// put back). Answered by [`Event::Probed`].
@@ -93,6 +120,12 @@ pub enum Command {
         /// Index in the held-out part.
         index: usize,
     },
+    /// Look inside the spiking network as it answers one picture. Payload: RGBA bytes where `picture` says so.
+    /// Answered by [`Event::Inspected`].
+    Inspect {
+        /// The picture shown.
+        picture: Shown,
+    },
     /// Run a changed copy of both networks on up to `images` held-out images and on one picture; the run stays as it
     /// is. Payload: RGBA bytes where `picture` says so. Answered by [`Event::TriedOut`], or a [`Event::Notice`] that
     /// names what cannot follow the change.
@@ -111,6 +144,22 @@ pub enum Command {
         /// How many.
         count: usize,
     },
+    /// Send these held-out images; what is not there is left out. Answered by [`Event::Picked`].
+    Pick {
+        /// Indices in the held-out part.
+        indices: Vec<u32>,
+    },
+    /// Teach both networks these classes from the examples in the payload (32×32 RGB, row major, one after another),
+    /// starting from the weights in use. Progress events follow, then [`Event::Taught`] and [`Event::Ready`];
+    /// [`Command::Pause`] gives it up, and the networks stay as they are.
+    Teach {
+        /// Names of the classes.
+        classes: Vec<String>,
+        /// Class of each example.
+        labels: Vec<u8>,
+        /// What is not to learn.
+        freeze: Freeze,
+    },
     /// Answered by [`Event::Checkpoint`].
     SaveCheckpoint,
     /// Restore networks, optimiser and step. Payload: the file's bytes (`ArrayBuffer`). Answered by
@@ -118,24 +167,6 @@ pub enum Command {
     OpenCheckpoint {
         /// File name, for messages.
         name: String,
-    },
-}
-
-/// A picture that a worker has or gets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "picture")]
-pub enum Shown {
-    /// A held-out image.
-    HeldOut {
-        /// Index in the held-out part.
-        index: usize,
-    },
-    /// RGBA bytes in the payload, as in [`Command::Classify`].
-    Pixels {
-        /// Width in pixels.
-        width: u32,
-        /// Height in pixels.
-        height: u32,
     },
 }
 
@@ -192,6 +223,11 @@ pub enum Event {
         /// Where the weights came from, in words ("fresh, seed 7", "checkpoint small.safetensors, step 812").
         weights: String,
     },
+    /// Shipped files cannot be used; fresh weights follow.
+    NotShipped {
+        /// Why, and what is used instead.
+        text: String,
+    },
     /// Answer to [`Command::Probe`].
     Probed {
         /// What failed in the self-test, or nothing.
@@ -243,6 +279,8 @@ pub enum Event {
         /// Spikes of this picture in the spiking network.
         activity: Activity,
     },
+    /// Answer to [`Command::Inspect`]. Payload: the 32×32 RGB picture that the network saw.
+    Inspected(Inspection),
     /// Answer to [`Command::TryOut`].
     TriedOut {
         /// The change.
@@ -258,12 +296,52 @@ pub enum Event {
         /// The changed spiking network's answer to the picture, and its spikes.
         picture: Option<(Classification, Activity)>,
     },
+    /// Answer to [`Command::Teach`]; the new networks are in force. Payload: a checkpoint of the ones from before.
+    Taught {
+        /// Examples learned from.
+        learned: usize,
+        /// Examples held back and not learned from.
+        held_back: usize,
+        /// How many of those the spiking network got right.
+        spiking_right: usize,
+        /// How many the dense twin got right.
+        dense_right: usize,
+    },
     /// Answer to [`Command::Samples`]. Payload: RGB bytes, one 32×32×3 image after another.
     Samples {
         /// First index.
         from: usize,
         /// True classes.
         labels: Vec<usize>,
+    },
+    /// Answer to [`Command::Pick`]. Payload as of [`Event::Samples`].
+    Picked {
+        /// Indices in the held-out part, in the order of the images.
+        indices: Vec<u32>,
+    },
+    /// What the images of the set in use show; follows [`Event::Dataset`].
+    Labels {
+        /// True class of each held-out image.
+        held_out: Vec<u8>,
+        /// Training images in use of each class.
+        train: Vec<u32>,
+    },
+    /// Spikes of a few images of the training batch of this step, sampled while training.
+    Sampled {
+        /// Step of the spiking run.
+        step: u64,
+        /// Their summed activity.
+        activity: Activity,
+    },
+    /// The class that each network takes each held-out image for, from the first image on; follows
+    /// [`Event::Evaluated`].
+    Predicted {
+        /// Step of the spiking run.
+        step: u64,
+        /// The spiking network's.
+        spiking: Vec<u8>,
+        /// The dense twin's.
+        dense: Vec<u8>,
     },
     /// Answer to [`Command::SaveCheckpoint`]. Payload: the file's bytes.
     Checkpoint {

@@ -1,7 +1,10 @@
 //! One record of a run: JSON and Markdown, the same from the page and from the command line.
 
+mod confusion;
 mod counts;
+mod drawing;
 mod energy_table;
+mod html;
 mod markdown;
 mod model_card;
 pub mod shipped;
@@ -37,6 +40,9 @@ pub struct RunReport {
     pub adapter: String,
     /// Data set and where it came from, in words.
     pub dataset: String,
+    /// Names of its classes, in label order; empty in reports of earlier builds.
+    #[serde(default)]
+    pub classes: Vec<String>,
     /// Steps made.
     pub step: u64,
     /// Loss and accuracy over steps.
@@ -61,11 +67,13 @@ pub struct Build {
 }
 
 impl Build {
-    /// This build. The commit is the `GEMST_COMMIT` that the compiler saw.
+    /// This build: the site's id that the compiler saw (commit and a hash of the sources), else its `GEMST_COMMIT`.
     pub fn current() -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
-            commit: option_env!("GEMST_COMMIT").map(str::to_owned),
+            commit: option_env!("GEMST_BUILD_ID")
+                .or(option_env!("GEMST_COMMIT"))
+                .map(str::to_owned),
         }
     }
 }
@@ -149,6 +157,11 @@ impl RunReport {
     /// As Markdown, every assumption listed.
     pub fn to_markdown(&self) -> String {
         markdown::report(self)
+    }
+
+    /// As the body of one page to read and print: the Markdown's sections, and the curves as drawings.
+    pub fn to_html(&self) -> String {
+        html::report(self)
     }
 }
 

@@ -30,6 +30,7 @@ fn report() -> RunReport {
         backend: Backend::Webgpu,
         adapter: "an adapter | with a bar".into(),
         dataset: "CIFAR-10 from shards beside the page".into(),
+        classes: (0..10).map(|class| format!("class-{class}")).collect(),
         step: 812,
         curve: (0..101)
             .map(|step| CurvePoint {

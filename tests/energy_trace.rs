@@ -205,3 +205,31 @@ fn weighted_trains_that_always_fire() {
     assert_eq!(activity, Activity::uniform(&census, 1.0));
     assert_eq!(activity.layers[0].accumulates, 12.0 * 16.0);
 }
+
+#[test]
+fn the_first_pictures_of_a_batch_are_counted_as_if_alone() {
+    let device = Device::flex();
+    let set = synthetic::generate(3, 3, 0).train;
+    let trace = |config: &Ge2msTConfig, images: usize| {
+        let batch = eval_batch(&set, 0..images);
+        let pixels = Tensor::<1>::from_floats(batch.images.as_slice(), &device);
+        let side = config.image_size;
+        let network = Network::new(&ModelConfig::Ge2msT(config.clone()), 7, &device);
+        network
+            .forward(pixels.reshape([images, 3, side, side]))
+            .trace
+    };
+    let count = |trace: Trace| block_on(trace.count()).expect("flex reads");
+    // Rate coding draws noise for the whole batch, so it has no picture alone.
+    for (name, config) in variants() {
+        if matches!(config.coding, InputCoding::Rate { .. }) {
+            continue;
+        }
+        assert_eq!(
+            count(trace(&config, 3).first(2)),
+            count(trace(&config, 2)),
+            "{name}"
+        );
+        assert_eq!(count(trace(&config, 2).first(9)).images, 2, "{name}");
+    }
+}

@@ -244,7 +244,13 @@ fn networks_become_a_folder_with_index_cards_and_a_recorded_run() {
     bytes[last] ^= 1;
     assert_ne!(checksum(&bytes), spiking.file.crc32);
 
-    // Transfer to other classes draws the head anew: ten shapes become ten other things.
+    // Networks of an index without any, as a site has where nothing is shipped.
+    let nothing = Index::from_json("{\"format\":1,\"models\":[]}").expect("an index");
+    assert!(nothing.models.is_empty());
+    let later = Index::from_json("{\"format\":99,\"models\":[]}");
+    assert!(later.is_err_and(|why| why.contains("format is 99")));
+
+    // From these weights again; the head fits the same shapes.
     let printed = train(&[
         "transfer",
         "--from",

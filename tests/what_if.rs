@@ -224,3 +224,41 @@ fn what_is_offered_can_be_run() {
         }
     }
 }
+
+#[test]
+fn what_the_weights_were_not_trained_for_is_named() {
+    let model = |name: &str| {
+        let run = preset(name, DatasetKind::Synthetic).expect("a preset");
+        let own = WhatIf::nothing(&run.model).expect("a spiking preset");
+        let ModelConfig::Ge2msT(model) = run.model else {
+            panic!("{name} is spiking")
+        };
+        (model, own)
+    };
+    for name in ["tiny", "tiny-exp", "small", "card-cifar"] {
+        let (model, own) = model(name);
+        assert_eq!(own.untrained(&model), [], "{name}: nothing is changed");
+        let all = WhatIf {
+            steps: own.steps / 2,
+            threshold_scale: 0.5,
+            group: own.group + 1,
+            window: Some(model.grid() * 2),
+            weight_bits: 4,
+        };
+        let mut wanted = Knob::ALL.to_vec();
+        if matches!(model.neuron, NeuronConfig::ExpGIf { .. }) {
+            // Its groups are as long as its numbers: no setting of their own.
+            wanted.retain(|knob| *knob != Knob::Group);
+        }
+        assert_eq!(all.untrained(&model), wanted, "{name}");
+    }
+    // One window for all heads is what was trained only where there was one.
+    let (mut model, own) = model("tiny");
+    let what_if = WhatIf {
+        window: Some(4),
+        ..own
+    };
+    assert_eq!(what_if.untrained(&model), [Knob::Window]);
+    model.attention.windows = vec![4, 4];
+    assert_eq!(what_if.untrained(&model), []);
+}

@@ -1,9 +1,9 @@
 //! `train energy`: counts, prices and verdicts of checkpoints.
 
-use super::source::{Name, Source, read_checkpoint, write_whole};
+use super::source::{Name, Source, of_data_set, read_checkpoint, write_whole};
 use super::{DeviceName, Failure, Part};
 use crate::config::{DatasetKind, ModelConfig, RunConfig, dense_twin, preset};
-use crate::data::ImageSet;
+use crate::data::{ImageSet, class_names};
 use crate::energy::{Assumptions, Comparison, FirstConv, PriceTable, census, compare, energy_text};
 use crate::protocol::Backend;
 use crate::report::{Build, EnergyOf, Evaluations, REPORT_FORMAT, RunReport, energy_table};
@@ -196,6 +196,7 @@ impl Energy {
             backend,
             adapter: adapter.into(),
             dataset: subject.clone(),
+            classes: class_names(kind),
             step: member.step,
             curve: Vec::new(),
             evaluation: Some(Evaluations {
@@ -212,6 +213,7 @@ impl Energy {
     }
 
     fn images(&self, config: &RunConfig) -> Result<(DatasetKind, ImageSet), Failure> {
+        of_data_set(config)?;
         let source = Source {
             data: self.data.clone(),
             dataset: self

@@ -1,6 +1,6 @@
 //! `train eval`, `train bench`.
 
-use super::source::{Source, read_member};
+use super::source::{Source, of_data_set, read_member};
 use super::{DeviceName, Failure, Part};
 use crate::config::{DatasetKind, ModelConfig, NeuronConfig, dense_twin, preset};
 use crate::data::{ImageSet, batch::eval_batch, synthetic};
@@ -46,6 +46,7 @@ impl Eval {
             &read_member(&self.checkpoint, self.role.as_deref())?,
             &self.device.open()?,
         )?;
+        of_data_set(session.config())?;
         let set = load(&self.source, self.split, self.limit)?;
         let tally = tally(&session, &set)?;
         let energy_pj = match comparison(&session, &tally) {

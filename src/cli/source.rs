@@ -1,7 +1,7 @@
 //! Data sets and checkpoints from arguments.
 
 use super::Failure;
-use crate::config::DatasetKind;
+use crate::config::{DatasetKind, RunConfig};
 use crate::data::{ImageSet, Split, cifar, synthetic};
 use crate::train::{Checkpoint, Member};
 use clap::{Args, ValueEnum};
@@ -9,6 +9,21 @@ use std::path::{Path, PathBuf};
 
 /// Generated images of a part when the set is `synthetic`.
 const GENERATED: usize = 5000;
+
+/// Networks of a visitor's own classes cannot be measured on a data set.
+///
+/// # Errors
+/// With the names of the classes.
+pub fn of_data_set(config: &RunConfig) -> Result<(), Failure> {
+    match &config.data.classes {
+        None => Ok(()),
+        Some(own) => Err(format!(
+            "this network knows a visitor's own classes ({}): no data set has images of them",
+            own.join(", ")
+        )
+        .into()),
+    }
+}
 
 /// Which images.
 #[derive(Args, Clone, Debug)]

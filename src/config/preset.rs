@@ -88,6 +88,7 @@ pub fn preset(name: &str, dataset: DatasetKind) -> Option<RunConfig> {
             dataset,
             train_limit: None,
             held_out: 1000,
+            classes: None,
         },
     })
 }

@@ -33,10 +33,34 @@ impl RunConfig {
             ModelConfig::DenseVit(model) => dense(model, &mut errors),
         }
         train(&self.train, &mut errors);
+        if let Some(names) = &self.data.classes {
+            class_names(names, self.model.classes(), &mut errors);
+        }
         if errors.is_empty() {
             Ok(())
         } else {
             Err(ConfigErrors(errors))
+        }
+    }
+}
+
+fn class_names(names: &[String], classes: usize, errors: &mut Vec<String>) {
+    if names.len() != classes {
+        errors.push(format!(
+            "data.classes has {} names, the network {classes} classes",
+            names.len()
+        ));
+    }
+    for (index, name) in names.iter().enumerate() {
+        let what = format!("data.classes[{index}]");
+        if name.trim().is_empty() {
+            errors.push(format!("{what} is empty, it needs a name"));
+        } else if name.chars().count() > CLASS_NAME_MAX || name.chars().any(char::is_control) {
+            errors.push(format!(
+                "{what} must be at most {CLASS_NAME_MAX} characters, in one line"
+            ));
+        } else if names[..index].contains(name) {
+            errors.push(format!("{what} is \"{name}\" like another class"));
         }
     }
 }

@@ -24,6 +24,43 @@ pub struct WhatIf {
     pub weight_bits: u32,
 }
 
+/// One thing that a [`WhatIf`] changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Knob {
+    /// T or K.
+    Steps,
+    /// The firing thresholds.
+    Threshold,
+    /// g, steps per temporal group.
+    Group,
+    /// The attention windows.
+    Window,
+    /// Bits of a weight.
+    WeightBits,
+}
+
+impl Knob {
+    /// Every setting.
+    pub const ALL: [Self; 5] = [
+        Self::Steps,
+        Self::Threshold,
+        Self::Group,
+        Self::Window,
+        Self::WeightBits,
+    ];
+
+    /// Name for a reader.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Steps => "number of steps",
+            Self::Threshold => "firing thresholds",
+            Self::Group => "temporal groups",
+            Self::Window => "attention windows",
+            Self::WeightBits => "bits of the weights",
+        }
+    }
+}
+
 impl WhatIf {
     /// No change; `None` for a dense network.
     pub fn nothing(model: &ModelConfig) -> Option<Self> {
@@ -104,6 +141,21 @@ impl WhatIf {
     pub fn theta_scale(&self, model: &Ge2msTConfig) -> f32 {
         let bits = steps_of(model) as i32 - self.steps as i32;
         self.threshold_scale * 2f32.powi(bits)
+    }
+
+    /// The settings that the weights of this network were not trained for.
+    pub fn untrained(&self, model: &Ge2msTConfig) -> Vec<Knob> {
+        let exponential = matches!(model.neuron, NeuronConfig::ExpGIf { .. });
+        let windows = &model.attention.windows;
+        let other_window = |side: usize| windows.iter().any(|trained| *trained != side);
+        let differs = |setting: &Knob| match setting {
+            Knob::Steps => self.steps != steps_of(model),
+            Knob::Threshold => self.threshold_scale != 1.0,
+            Knob::Group => !exponential && self.group != model.temporal.group,
+            Knob::Window => self.window.is_some_and(other_window),
+            Knob::WeightBits => self.weight_bits < 32,
+        };
+        Knob::ALL.into_iter().filter(differs).collect()
     }
 
     /// What differs from `nothing`, in words.

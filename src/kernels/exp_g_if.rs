@@ -36,9 +36,11 @@ mod emission;
 #[cfg(feature = "cpu")]
 mod flex;
 mod reference;
+mod trace;
 
 pub use emission::exp_g_if_spikes;
 pub use reference::exp_g_if_reference;
+pub use trace::{ExpGIfTrace, exp_g_if_trace};
 
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::tensor::Tensor;

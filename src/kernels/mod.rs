@@ -36,7 +36,8 @@ pub use conv::{ConvParams, conv, conv_reference};
 pub use cross_entropy::{softmax_cross_entropy, softmax_cross_entropy_reference};
 pub(crate) use exp_g_if::THETA_MIN;
 pub use exp_g_if::{
-    ExpGIfParams, exp_g_if, exp_g_if_reference, exp_g_if_spikes, exp_g_if_with, spike_count,
+    ExpGIfParams, ExpGIfTrace, exp_g_if, exp_g_if_reference, exp_g_if_spikes, exp_g_if_trace,
+    exp_g_if_with, spike_count,
 };
 pub use gw_ssa::{HeadGroups, HeadWindows, gw_ssa, gw_ssa_reference, has_gw_ssa};
 pub use lif::{LifParams, LifTrace, lif, lif_reference, lif_trace};

@@ -82,6 +82,11 @@ impl Attention {
         }
     }
 
+    /// Layers that take the spikes in front of the attention.
+    pub(super) fn projections(&self) -> usize {
+        1 + usize::from(self.v.is_some())
+    }
+
     /// Random q and k stay as they were drawn.
     pub(super) fn freeze_controls(mut self) -> Self {
         if self.config.kind == AttentionKind::FrozenQk {
@@ -126,6 +131,7 @@ impl Attention {
                 self.qkv.forward(spikes)
             }
         };
+        let kept = trace.keep(&potentials);
         let out = self.neuron.forward(potentials);
         if self.config.kind == AttentionKind::Identity {
             return out;
@@ -139,29 +145,31 @@ impl Attention {
             .enumerate()
             .map(|(index, &window)| {
                 let windows = Windows::new(self.shape.side, window, self.shape.shifted);
-                let take = |part: usize| {
-                    let train = out.clone().narrow(1, part * dim + index * width, width);
-                    windows.partition(train.reshape([rows, tokens, width]), heads)
+                let part = |of: &Tensor<2>, part: usize| {
+                    let part = of.clone().narrow(1, part * dim + index * width, width);
+                    windows.partition(part.reshape([rows, tokens, width]), heads)
                 };
+                let take = |of: &Tensor<2>| [0, 1, 2].map(|index| part(of, index));
                 let masked = windows.shift > 0;
                 let order =
                     attention_order(self.config.kind, windows.tokens(), width / heads, masked);
-                let [q, k, v] = [take(0), take(1), take(2)];
+                let [q, k, v] = take(&out);
                 HeadGroup {
                     windows,
                     order,
                     q,
                     k,
                     v,
+                    inputs: kept.as_ref().map(take),
                 }
             })
             .collect();
-        groups
-            .iter()
-            .for_each(|group| self.record_products(group, trace));
-        groups
-            .iter()
-            .for_each(|group| self.record_context(group, trace));
+        let mut record = |group| self.record_products(group, trace);
+        let products: Vec<usize> = groups.iter().map(&mut record).collect();
+        for (group, product) in groups.iter().zip(products) {
+            let context = self.record_context(group, trace);
+            trace.attended(self.shape.block, group.windows, heads, [product, context]);
+        }
         let weighted = matches!(self.neuron.code(), Code::Weighted { .. });
         let narrow = width / heads <= NARROW_HEAD;
         if narrow && self.config.kind != AttentionKind::Card && has_gw_ssa(&out.device()) {
@@ -198,7 +206,7 @@ impl Attention {
         Arc::new(groups.collect())
     }
 
-    fn record_products(&self, group: &HeadGroup, trace: &mut Trace) {
+    fn record_products(&self, group: &HeadGroup, trace: &mut Trace) -> usize {
         let (name, left, right, meeting) = match group.order {
             AttentionOrder::Scores => {
                 let regions = group.windows.regions();
@@ -206,16 +214,23 @@ impl Attention {
             }
             AttentionOrder::Linear => ("kv", &group.k, &group.v, Meeting::Channels),
         };
-        trace.pair(Pair {
+        let rows = left.dims()[0];
+        let input = group.inputs.as_ref().map(|[q, k, v]| match group.order {
+            AttentionOrder::Scores => flat(&[q, k], rows),
+            AttentionOrder::Linear => flat(&[k, v], rows),
+        });
+        let entry = trace.pair(Pair {
             name: self.name(name),
             left: left.clone(),
             right: right.clone(),
             code: self.neuron.code(),
             meeting,
         });
+        trace.membrane(entry, input.map(|x| self.neuron.membrane(x, rows)));
+        entry
     }
 
-    fn record_context(&self, group: &HeadGroup, trace: &mut Trace) {
+    fn record_context(&self, group: &HeadGroup, trace: &mut Trace) -> usize {
         let [rows, count, heads, tokens, d] = group.q.dims();
         let (train, fan_out) = match group.order {
             AttentionOrder::Scores => {
@@ -233,12 +248,18 @@ impl Attention {
             }
             AttentionOrder::Linear => (&group.q, FanOut::Every(d)),
         };
-        trace.site(Site {
+        let entry = trace.site(Site {
             name: self.name("context"),
             spikes: train.clone().reshape([rows, count * heads * tokens * d]),
             code: self.neuron.code(),
             fan_out,
         });
+        let input = group.inputs.as_ref().map(|[q, _, v]| match group.order {
+            AttentionOrder::Scores => flat(&[v], rows),
+            AttentionOrder::Linear => flat(&[q], rows),
+        });
+        trace.membrane(entry, input.map(|x| self.neuron.membrane(x, rows)));
+        entry
     }
 
     fn name(&self, part: &str) -> String {
@@ -253,6 +274,17 @@ struct HeadGroup {
     q: Tensor<5>,
     k: Tensor<5>,
     v: Tensor<5>,
+    /// What made the neurons of q, k and v emit them, where the trace watches.
+    inputs: Option<[Tensor<5>; 3]>,
+}
+
+/// `[R, windows, h, W, d]`, one after the other, as `[R, F]`.
+fn flat(parts: &[&Tensor<5>], rows: usize) -> Tensor<2> {
+    let part = |part: &&Tensor<5>| {
+        let numel: usize = part.dims().iter().product();
+        (*part).clone().reshape([rows, numel / rows])
+    };
+    Tensor::cat(parts.iter().map(part).collect(), 1)
 }
 
 impl HeadGroup {
@@ -264,6 +296,7 @@ impl HeadGroup {
             q,
             k,
             v,
+            ..
         } = self;
         let scale = product_scale(windows.tokens(), q.dims()[4], weighted);
         match (kind, order) {

@@ -77,43 +77,56 @@ impl Block {
 
     /// Membrane potentials `[R·N, C] -> [R·N, C]`, `R = T·B` rows.
     pub fn forward(&self, x: Tensor<2>, rows: usize, trace: &mut Trace) -> Tensor<2> {
+        let first = trace.len();
+        let kept = trace.keep(&x);
         let spikes = self.attention_in.forward(x.clone());
         let mixed = self
             .attention
             .forward(spikes, rows, self.attention_in.code(), trace);
+        // The projections come first in the attention's trace, and all take these spikes.
+        for entry in first..first + self.attention.projections() {
+            let kept = kept.clone();
+            trace.membrane(entry, kept.map(|x| self.attention_in.membrane(x, rows)));
+        }
         let mixed = match &self.attention_out {
             None => mixed,
             Some(neuron) => {
+                let kept = trace.keep(&mixed);
                 let spikes = neuron.forward(mixed);
-                self.record("out", &spikes, neuron, &self.out, rows, trace);
+                self.record("out", (kept, &spikes), neuron, &self.out, rows, trace);
                 spikes
             }
         };
         let x = x + self.out.forward(mixed);
 
-        let spikes = self.mlp_in.forward(x.clone());
-        self.record("mlp.0", &spikes, &self.mlp_in, &self.fc1, rows, trace);
-        let spikes = self.mlp_hidden.forward(self.fc1.forward(spikes));
-        self.record("mlp.1", &spikes, &self.mlp_hidden, &self.fc2, rows, trace);
+        let (neuron, kept) = (&self.mlp_in, trace.keep(&x));
+        let spikes = neuron.forward(x.clone());
+        self.record("mlp.0", (kept, &spikes), neuron, &self.fc1, rows, trace);
+        let hidden = self.fc1.forward(spikes);
+        let (neuron, kept) = (&self.mlp_hidden, trace.keep(&hidden));
+        let spikes = neuron.forward(hidden);
+        self.record("mlp.1", (kept, &spikes), neuron, &self.fc2, rows, trace);
         x + self.fc2.forward(spikes)
     }
 
+    /// Remember spikes, and what made the neurons emit them where the trace watches.
     fn record(
         &self,
         part: &str,
-        spikes: &Tensor<2>,
+        (input, spikes): (Option<Tensor<2>>, &Tensor<2>),
         neuron: &Neuron,
         layer: &SpikeLinear,
         rows: usize,
         trace: &mut Trace,
     ) {
         let [all, channels] = spikes.dims();
-        trace.site(Site {
+        let entry = trace.site(Site {
             name: format!("block.{}.{part}", self.index),
             spikes: spikes.clone().reshape([rows, all / rows * channels]),
             code: neuron.code(),
             fan_out: FanOut::Every(layer.outputs() / self.groups),
         });
+        trace.membrane(entry, input.map(|x| neuron.membrane(x, rows)));
     }
 }
 
@@ -164,6 +177,7 @@ impl ConvBlock {
     /// Membrane potentials `[R, C, S, S] -> [R, C, S, S]`.
     pub fn forward(&self, x: Tensor<4>, trace: &mut Trace) -> Tensor<4> {
         let [_, channels, side, _] = x.dims();
+        let kept = trace.keep(&x);
         let spikes = self.dw_in.forward(x.clone());
         let fan = FanOut::Conv {
             side,
@@ -174,16 +188,18 @@ impl ConvBlock {
         };
         record_maps(
             format!("{}.dw", self.name),
-            &spikes,
+            (kept, &spikes),
             &self.dw_in,
             fan,
             trace,
         );
-        let spikes = self.pw_in.forward(self.dw.forward(spikes));
+        let mixed = self.dw.forward(spikes);
+        let kept = trace.keep(&mixed);
+        let spikes = self.pw_in.forward(mixed);
         let fan = FanOut::Every(channels / self.groups);
         record_maps(
             format!("{}.pw", self.name),
-            &spikes,
+            (kept, &spikes),
             &self.pw_in,
             fan,
             trace,
@@ -192,19 +208,21 @@ impl ConvBlock {
     }
 }
 
-/// Remember the spikes `[R, C, S, S]` in front of a convolution.
+/// Remember the spikes `[R, C, S, S]` in front of a convolution, and what made the neurons emit them where the trace
+/// watches.
 pub(super) fn record_maps(
     name: String,
-    spikes: &Tensor<4>,
+    (input, spikes): (Option<Tensor<4>>, &Tensor<4>),
     neuron: &Neuron,
     fan_out: FanOut,
     trace: &mut Trace,
 ) {
     let [rows, channels, side, _] = spikes.dims();
-    trace.site(Site {
+    let entry = trace.site(Site {
         name,
         spikes: spikes.clone().reshape([rows, channels * side * side]),
         code: neuron.code(),
         fan_out,
     });
+    trace.membrane(entry, input.map(|x| neuron.membrane(x, rows)));
 }

@@ -118,8 +118,29 @@ impl Ge2msT {
 
     /// Pixels `[B, 3, S, S]` in 0..=1 to logits `[B, classes]` and the spikes on the way.
     pub fn forward(&self, images: Tensor<4>) -> Output {
+        self.traced(images, Trace::default())
+    }
+
+    /// The same of one picture, `[1, 3, S, S]`, with everything on the way that [`Trace::inspect`] reads.
+    pub fn watch(&self, image: Tensor<4>) -> Output {
+        self.traced(image, Trace::watching())
+    }
+
+    fn traced(&self, images: Tensor<4>, trace: Trace) -> Output {
+        let (features, trace) = self.features_into(images, trace);
+        Output {
+            logits: self.head.forward(features),
+            trace,
+        }
+    }
+
+    /// Pixels `[B, 3, S, S]` in 0..=1 to what the head sees, `[B, C]`, and the spikes on the way.
+    pub fn features(&self, images: Tensor<4>) -> (Tensor<2>, Trace) {
+        self.features_into(images, Trace::default())
+    }
+
+    fn features_into(&self, images: Tensor<4>, mut trace: Trace) -> (Tensor<2>, Trace) {
         let batch = images.dims()[0];
-        let mut trace = Trace::default();
         let maps = self.stem.forward(images, &mut trace);
         let [rows, channels, side, _] = maps.dims();
         let tokens = side * side;
@@ -141,13 +162,10 @@ impl Ge2msT {
             .reshape([self.steps, batch, tokens, dim])
             .mean_dim(2)
             .reshape([self.steps, batch, dim]);
-        Output {
-            logits: self.read_out(features),
-            trace,
-        }
+        (self.read_out(features), trace)
     }
 
-    /// Pooled features `[T, B, C]` to logits `[B, classes]`: mean inside each time group, then across.
+    /// Pooled features `[T, B, C]` to `[B, C]`: mean inside each time group, then across.
     fn read_out(&self, features: Tensor<3>) -> Tensor<2> {
         let [_, batch, dim] = features.dims();
         let groups = self.steps / self.group;
@@ -163,7 +181,6 @@ impl Ge2msT {
             }
             _ => Tensor::ones([groups, 1, 1], &features.device()) / groups as f32,
         };
-        let pooled = (features * weights).sum_dim(0).reshape([batch, dim]);
-        self.head.forward(pooled)
+        (features * weights).sum_dim(0).reshape([batch, dim])
     }
 }

@@ -93,6 +93,14 @@ impl Network {
             Self::Dense(network) => network.forward(images),
         }
     }
+
+    /// Pixels `[B, 3, S, S]` in 0..=1 to what the classifier sees, `[B, C]`.
+    pub fn features(&self, images: Tensor<4>) -> Tensor<2> {
+        match self {
+            Self::Spiking(network) => network.features(images).0,
+            Self::Dense(network) => network.features(images),
+        }
+    }
 }
 
 /// Freeze all blocks but the last `trained`.

@@ -2,7 +2,7 @@
 //! configuration names. The equations stand at [`crate::kernels::lif()`] and [`crate::kernels::exp_g_if`]; this is the module with its learned threshold and its place in a trace.
 
 use super::init::Init;
-use super::trace::Code;
+use super::trace::{Code, Membrane};
 use crate::config::{Ge2msTConfig, NeuronConfig};
 use crate::kernels::{self, LifParams};
 use burn::module::{Module, Param};
@@ -55,6 +55,16 @@ impl Neuron {
             (config, _) => kernels::lif(flat, &LifParams::from(config), self.group),
         };
         spikes.reshape(shape)
+    }
+
+    /// What arrives at these neurons, `[R, F]` with `R = T·B` rows, for a trace that watches membranes.
+    pub fn membrane<const D: usize>(&self, input: Tensor<D>, rows: usize) -> Membrane {
+        let numel: usize = input.dims().iter().product();
+        Membrane {
+            input: input.reshape([rows, numel / rows]),
+            params: LifParams::from(&self.config),
+            group: self.group,
+        }
     }
 
     /// How this layer's output encodes spikes.

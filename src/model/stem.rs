@@ -100,10 +100,11 @@ impl Stem {
             x = match &stage.neuron {
                 None => self.encode(x, &stage.conv),
                 Some(neuron) => {
+                    let kept = trace.keep(&x);
                     let spikes = neuron.forward(x);
                     record_maps(
                         format!("stem.{index}"),
-                        &spikes,
+                        (kept, &spikes),
                         neuron,
                         stage.fan_out(&spikes),
                         trace,

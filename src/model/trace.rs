@@ -3,8 +3,12 @@
 //! and exact.
 
 mod count;
+mod inspect;
+mod watch;
 
 pub use count::{LayerCount, SpikeCounts};
+pub use inspect::{Inspected, SAMPLE};
+pub use watch::Membrane;
 
 use burn::tensor::{ExecutionError, Tensor, TensorData, Transaction};
 
@@ -26,6 +30,16 @@ pub enum Code {
         /// G, groups.
         groups: usize,
     },
+}
+
+impl Code {
+    /// Length of the leading time axis of the tensor.
+    fn tensor_steps(&self) -> usize {
+        match self {
+            Self::Binary { steps } => *steps,
+            Self::Weighted { .. } => 1,
+        }
+    }
 }
 
 /// How many accumulates one spike causes, by its position in a picture.
@@ -97,6 +111,8 @@ pub struct Trace {
     sites: Vec<Site>,
     pairs: Vec<Pair>,
     order: Vec<Entry>,
+    /// More than the spikes, for a look inside; `None` in training and evaluation.
+    watched: Option<watch::Watched>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -106,16 +122,18 @@ enum Entry {
 }
 
 impl Trace {
-    /// Remember the input of a synaptic layer.
-    pub fn site(&mut self, site: Site) {
+    /// Remember the input of a synaptic layer; its place in the trace.
+    pub fn site(&mut self, site: Site) -> usize {
         self.order.push(Entry::Site(self.sites.len()));
         self.sites.push(site);
+        self.order.len() - 1
     }
 
-    /// Remember two trains that meet.
-    pub fn pair(&mut self, pair: Pair) {
+    /// Remember two trains that meet; their place in the trace.
+    pub fn pair(&mut self, pair: Pair) -> usize {
         self.order.push(Entry::Pair(self.pairs.len()));
         self.pairs.push(pair);
+        self.order.len() - 1
     }
 
     /// Inputs of the synaptic layers, in forward order, products left out.
@@ -163,6 +181,37 @@ impl Trace {
             });
         }
         total.map(|sum| sum / elements.max(1) as f32)
+    }
+
+    /// The spikes of the first `images` pictures of the batch alone, off the autodiff graph.
+    pub fn first(&self, images: usize) -> Self {
+        let mut first = self.clone();
+        for site in &mut first.sites {
+            let steps = site.code.tensor_steps();
+            let [rows, features] = site.spikes.dims();
+            let batch = rows / steps;
+            let kept = images.min(batch);
+            let spikes = site.spikes.clone().inner();
+            let spikes = spikes.reshape([steps, batch, features]);
+            site.spikes = spikes
+                .slice([0..steps, 0..kept])
+                .reshape([steps * kept, features]);
+        }
+        for pair in &mut first.pairs {
+            let steps = pair.code.tensor_steps();
+            let [rows, windows, heads, tokens, d] = pair.left.dims();
+            let batch = rows / steps;
+            let kept = images.min(batch);
+            let few = |spikes: &Tensor<5>| {
+                let spikes = spikes.clone().inner();
+                let spikes = spikes.reshape([steps, batch, windows * heads * tokens * d]);
+                spikes
+                    .slice([0..steps, 0..kept])
+                    .reshape([steps * kept, windows, heads, tokens, d])
+            };
+            (pair.left, pair.right) = (few(&pair.left), few(&pair.right));
+        }
+        first
     }
 
     /// Read everything back once and count.

@@ -69,6 +69,14 @@ impl DenseVit {
 
     /// Pixels `[B, 3, S, S]` in 0..=1 to logits `[B, classes]`; the trace is empty.
     pub fn forward(&self, images: Tensor<4>) -> Output {
+        Output {
+            logits: self.head.forward(self.features(images)),
+            trace: Trace::default(),
+        }
+    }
+
+    /// Pixels `[B, 3, S, S]` in 0..=1 to what the head sees, `[B, C]`.
+    pub fn features(&self, images: Tensor<4>) -> Tensor<2> {
         let [batch, channels, side, _] = images.dims();
         let (p, n) = (self.patch, side / self.patch);
         // A convolution whose kernel is its stride is a matrix product of patches.
@@ -80,11 +88,7 @@ impl DenseVit {
         for block in &self.blocks {
             x = block.forward(x);
         }
-        let pooled = self.norm.forward(x).mean_dim(1).squeeze_dim::<2>(1);
-        Output {
-            logits: self.head.forward(pooled),
-            trace: Trace::default(),
-        }
+        self.norm.forward(x).mean_dim(1).squeeze_dim::<2>(1)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A [`RunReport`] for a reader.
 
+use super::confusion::confusions;
 use super::counts::{COUNT_COLUMNS, count_rows};
 use super::{CurvePoint, RunReport, TrailPoint, percent, table, unknown};
 use crate::config::{ModelConfig, RunConfig};
@@ -10,20 +11,44 @@ use std::fmt::Write;
 /// Rows of the training curve in the Markdown; JSON has all of them.
 const CURVE_ROWS: usize = 20;
 
+/// A part of the report; the printable page has drawings beside some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    /// The training curves.
+    Training,
+    /// Anything else.
+    Other,
+}
+
 pub(super) fn report(report: &RunReport) -> String {
-    let mut text = String::new();
-    head(&mut text, report);
-    results(&mut text, report);
-    for account in &report.energy {
-        energy(&mut text, &account.subject, &account.comparison);
-    }
-    trail(&mut text, &report.trail);
-    curve(&mut text, &report.curve);
-    for (title, config) in [("spiking", &report.config), ("dense", &report.dense_config)] {
-        line(&mut text, &format!("\n## Configuration, {title}\n"));
-        line(&mut text, &format!("```json\n{}\n```", json(config)));
-    }
-    text
+    sections(report).into_iter().map(|part| part.1).collect()
+}
+
+/// The report, section by section.
+pub(super) fn sections(report: &RunReport) -> Vec<(Section, String)> {
+    let mut sections = Vec::new();
+    let mut section = |what: Section, write: &dyn Fn(&mut String)| {
+        let mut text = String::new();
+        write(&mut text);
+        sections.push((what, text));
+    };
+    section(Section::Other, &|text| {
+        head(text, report);
+        results(text, report);
+        confusions(text, report);
+        for account in &report.energy {
+            energy(text, &account.subject, &account.comparison);
+        }
+        trail(text, &report.trail);
+    });
+    section(Section::Training, &|text| curve(text, &report.curve));
+    section(Section::Other, &|text| {
+        for (title, config) in [("spiking", &report.config), ("dense", &report.dense_config)] {
+            line(text, &format!("\n## Configuration, {title}\n"));
+            line(text, &format!("```json\n{}\n```", json(config)));
+        }
+    });
+    sections
 }
 
 fn line(text: &mut String, what: &str) {

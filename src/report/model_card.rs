@@ -180,7 +180,7 @@ fn recipe(text: &mut String, model: &Shipped, config: &RunConfig) {
     let from = if model.training.logged {
         "from its log"
     } else {
-        "put together from the configuration in the file"
+        "put together from the configuration in the file, which does not know --from and --limit"
     };
     let _ = writeln!(
         text,
@@ -188,5 +188,11 @@ fn recipe(text: &mut String, model: &Shipped, config: &RunConfig) {
         model.training.command,
         model.file.file,
         model.dataset.name()
+    );
+    // Plain data: it serialises.
+    let whole = serde_json::to_string_pretty(config).unwrap_or_default();
+    let _ = writeln!(
+        text,
+        "\n<details><summary>The whole configuration</summary>\n\n```json\n{whole}\n```\n\n</details>"
     );
 }

@@ -16,6 +16,8 @@ pub struct Tally {
     pub loss: f64,
     /// `confusion[truth][prediction]`.
     pub confusion: Vec<Vec<u32>>,
+    /// Predicted class of each image, in the order in which they came.
+    pub predicted: Vec<u8>,
     /// Spikes (spiking networks).
     pub spikes: SpikeCounts,
     /// Confidence of each answer, and whether it was right.
@@ -42,10 +44,12 @@ impl Tally {
             }
             let probabilities = softmax(row);
             self.loss -= f64::from(probabilities[usize::from(label)].max(1e-30).ln());
-            let best = argmax(row);
-            self.confusion[usize::from(label)][best] += 1;
+            let prediction = argmax(row);
+            self.confusion[usize::from(label)][prediction] += 1;
+            // Labels are bytes, so there are at most 256 classes.
+            self.predicted.push(prediction as u8);
             self.answers
-                .push((probabilities[best], best == usize::from(label)));
+                .push((probabilities[prediction], prediction == usize::from(label)));
             self.images += 1;
         }
         self.spikes.merge(trace.count().await?);

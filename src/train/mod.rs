@@ -3,6 +3,9 @@
 pub mod checkpoint;
 pub mod conversion;
 pub mod eval;
+pub mod head;
+mod inspect;
+pub mod lesson;
 pub mod loss;
 mod muon;
 pub mod optim;
@@ -15,4 +18,5 @@ pub mod what_if;
 pub use checkpoint::{Checkpoint, CheckpointError, Member, Precision};
 pub use conversion::Conversion;
 pub use eval::Tally;
+pub use lesson::{Examples, Lesson};
 pub use session::{RestoreError, Session, StepNumbers, StepStats};

@@ -183,6 +183,15 @@ impl Session {
         Ok((rows, output.trace))
     }
 
+    /// What the classifier sees of a batch, `[B, C]` row by row on the host, with the weights as they are.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub async fn features(&self, batch: &Batch) -> Result<Vec<f32>, ExecutionError> {
+        let features = self.network.valid().features(self.pictures(batch));
+        Ok(features.into_data_async().await?.iter::<f32>().collect())
+    }
+
     /// Everything needed to go on, read from the device at once.
     ///
     /// # Errors
@@ -277,10 +286,7 @@ impl Session {
     }
 
     fn classes(&self) -> usize {
-        match &self.config.model {
-            ModelConfig::Ge2msT(model) => model.classes,
-            ModelConfig::DenseVit(model) => model.classes,
-        }
+        self.config.model.classes()
     }
 
     fn is_rate_coded(&self) -> bool {

@@ -6,8 +6,9 @@ use super::notices::{Action, Notices};
 use super::picture::Pictures;
 use super::state::State;
 use super::{
-    bill, camera, charts, controls, curves, files, picture, prices, render, strip, trail, url,
-    what_if,
+    activity, away, bill, browser, camera, charts, controls, curves, files, guide, keep, keys,
+    matrix, offline, own, own_cards, picture, prices, print, render, runs_table, story, strip,
+    tabs, trail, url, what_if,
 };
 use crate::config::DatasetKind;
 use crate::protocol::{Command, DatasetSource, Event, Level};
@@ -27,6 +28,10 @@ pub struct App {
     pub pictures: RefCell<Pictures>,
     /// The camera, while it is live or asked for.
     pub camera: RefCell<camera::Device>,
+    /// Runs kept in the browser.
+    pub keeper: RefCell<keep::Keeper>,
+    /// The visitor's own classes.
+    pub own: RefCell<own::Own>,
     /// The curves.
     pub charts: RefCell<charts::Charts>,
     /// Messages to the visitor.
@@ -47,15 +52,21 @@ pub fn start() {
         }
     }));
     let search = window().location().search().unwrap_or_default();
-    let (settings, clamped) = url::parse(&search);
+    let (settings, mut clamped) = url::parse(&search);
+    let (pricing, refused) = url::parse_pricing(&search);
+    clamped.extend(refused);
     let page = Rc::new(App {
         state: RefCell::new(State {
             settings,
+            runs: runs_table::stored(),
+            pricing,
             ..State::default()
         }),
         engines: RefCell::default(),
         pictures: RefCell::default(),
         camera: RefCell::default(),
+        keeper: RefCell::default(),
+        own: RefCell::default(),
         charts: RefCell::default(),
         notices: Notices::default(),
         drawing: Cell::new(false),
@@ -66,16 +77,30 @@ pub fn start() {
     picture::connect();
     strip::connect(&page);
     camera::connect(&page);
+    own::connect(&page);
+    own_cards::connect(&page);
     charts::connect(&page);
     curves::connect(&page);
+    activity::connect(&page);
     bill::connect(&page);
     prices::connect(&page);
     what_if::connect(&page);
     trail::connect(&page);
+    matrix::connect(&page);
+    browser::connect(&page);
+    story::connect(&page);
+    keys::connect(&page);
+    guide::connect();
+    keep::connect(&page);
+    tabs::connect(&page);
+    away::connect(&page);
+    print::connect(&page);
+    offline::connect(&page);
     for sentence in clamped {
         page.notices.push(Level::Warning, &sentence, None);
     }
     page.address();
+    super::shipped::look(&page);
     super::engines::open(&page);
     page.draw();
     // Tells the static page that its program runs.
@@ -110,7 +135,20 @@ impl App {
 
     /// Put the settings into the address, without a new entry in the history.
     pub fn address(&self) {
-        let query = url::serialise(&self.state.borrow().settings);
+        let query = {
+            let state = self.state.borrow();
+            let parts = [
+                url::serialise(&state.settings),
+                url::serialise_pricing(&state.pricing),
+            ];
+            let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+            let there = |part: &&str| !part.is_empty();
+            parts
+                .into_iter()
+                .filter(there)
+                .collect::<Vec<_>>()
+                .join("&")
+        };
         let location = window().location();
         let path = location.pathname().unwrap_or_default();
         let hash = location.hash().unwrap_or_default();
@@ -135,12 +173,12 @@ impl App {
         self.draw();
     }
 
-    /// Build fresh networks from the settings; the run so far can be brought back.
+    /// Build the networks that the settings ask for, step 0; the run so far can be brought back.
     pub fn rebuild(self: &Page) {
         self.keep();
         self.state.borrow_mut().building = true;
-        let configure = self.state.borrow().configure();
-        self.send(configure);
+        let begin = self.state.borrow().begin();
+        self.send(begin);
         self.address();
         self.draw();
     }
@@ -154,7 +192,9 @@ impl App {
                 .networks
                 .as_ref()
                 .is_some_and(|networks| networks.trained);
-            (state.run.running, state.run.step, trained)
+            // Shipped weights come back by themselves.
+            let own = trained && !state.as_shipped();
+            (state.run.running, state.run.step, own)
         };
         if running {
             self.send(Command::Pause);
@@ -209,7 +249,7 @@ impl App {
         let page = self.clone();
         let label = format!("Return to step {}", saved.step);
         let action = Action::new(&label, move || {
-            page.open_checkpoint(&saved.name, &saved.bytes);
+            keep::reopen(&page, saved.run.clone(), &saved.bytes);
         });
         self.notices.push(
             Level::Info,

@@ -29,6 +29,11 @@ pub struct Device {
 
 /// Listen to the camera's buttons and to everything that must stop it.
 pub fn connect(page: &Page) {
+    // A phone's better camera is at its back; a computer's only one looks at the visitor.
+    let touch = window().match_media("(pointer: coarse)").ok().flatten();
+    if !touch.is_some_and(|touch| touch.matches()) {
+        by_id::<HtmlSelectElement>("camera-choice").set_value("user");
+    }
     let own = page.clone();
     on_click("start-camera", move || start(&own));
     let own = page.clone();

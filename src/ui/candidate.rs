@@ -266,6 +266,7 @@ fn take_over(page: &Page, dataset: Option<&Event>) {
             skip_ready: 0,
             continues: false,
             proven: true,
+            waits: false,
         };
         if let Some(old) = engines.active.replace(new) {
             old.engine.retire();

@@ -5,9 +5,13 @@ use super::dom::{
     append, by_id, clear, document, enable, has_focus, make, on, on_click, set_attribute, set_text,
 };
 use super::engines;
+use super::meter::resize;
+use super::notices::Action;
 use super::settings::{BATCH, LR, PENALTY, Settings, Wanted, page_presets};
+use super::start::{Start, label as label_of_start, pair, wanted};
+use super::state::State;
 use super::url::{freeze_from_name, freeze_name};
-use crate::config::{DatasetKind, Freeze};
+use crate::config::{DatasetKind, Freeze, other_classes};
 use crate::protocol::{Command, Level};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -31,22 +35,28 @@ pub fn connect(page: &Page) {
 
 fn buttons(page: &Page) {
     let own = page.clone();
-    on_click("train", move || own.send(Command::Train { steps: None }));
+    on_click("train", move || train(&own, None));
     let own = page.clone();
     on_click("pause", move || own.send(Command::Pause));
     let own = page.clone();
-    on_click("step-once", move || {
-        own.send(Command::Train { steps: Some(1) })
-    });
+    on_click("step-once", move || train(&own, Some(1)));
     let own = page.clone();
     on_click("reset", move || {
         own.keep();
         own.state.borrow_mut().building = true;
-        own.send(Command::Reset);
+        // Back to where the run began: shipped weights, or fresh ones of the configuration in force.
+        let begin = match own.state.borrow().begin() {
+            from @ Command::ConfigureFrom { .. } => from,
+            _ => Command::Reset,
+        };
+        own.send(begin);
         own.draw();
     });
     let own = page.clone();
     on_click("evaluate", move || {
+        if let Some((networks, images)) = own.state.borrow().other_classes() {
+            return own.say(Level::Warning, &other_classes(networks, images));
+        }
         let images = own.state.borrow().images_to_evaluate();
         own.state.borrow_mut().evaluating = true;
         own.send(Command::Evaluate { images });
@@ -56,6 +66,27 @@ fn buttons(page: &Page) {
     if let Ok(Some(form)) = document().query_selector("form#recipe") {
         on(&form, "submit", |event: Event| event.prevent_default());
     }
+}
+
+/// Train, after asking where the networks' heads are for other images.
+fn train(page: &Page, steps: Option<u64>) {
+    let Some((networks, images)) = page.state.borrow().other_classes() else {
+        return page.send(Command::Train { steps });
+    };
+    let text = format!(
+        "These networks name the classes of {}; to learn {} they need new heads. What they learned before them stays.",
+        networks.title(),
+        images.title()
+    );
+    let own = page.clone();
+    let action = Action::new("Draw new heads and train", move || {
+        own.keep();
+        own.state.borrow_mut().building = true;
+        own.send(Command::NewHeads);
+        own.send(Command::Train { steps });
+        own.draw();
+    });
+    page.notices.push(Level::Warning, &text, Some(action));
 }
 
 fn fields(page: &Page) {
@@ -118,6 +149,16 @@ fn selects(page: &Page) {
         }
         page.rebuild();
         sync(page);
+    });
+    select(page, "start", |page, value| {
+        if let Some(start) = Start::from_name(value) {
+            {
+                let settings = &mut page.state.borrow_mut().settings;
+                settings.start = (start != Start::of(settings.dataset)).then_some(start);
+            }
+            page.rebuild();
+            sync(page);
+        }
     });
     select(page, "dataset", |page, value| {
         if let Some(kind) = DatasetKind::from_name(value) {
@@ -210,6 +251,7 @@ pub fn sync(page: &Page) {
     let state = page.state.borrow();
     let settings = &state.settings;
     options_of_freeze(settings);
+    options_of_start(&state);
     let choose = |id: &str, value: &str| by_id::<HtmlSelectElement>(id).set_value(value);
     choose("backend", settings.backend.name());
     choose("preset", &settings.preset);
@@ -230,6 +272,25 @@ pub fn sync(page: &Page) {
         .find(|(name, _)| *name == settings.preset)
         .map_or("", |(_, about)| about);
     set_text(&by_id::<Element>("preset-about"), about);
+}
+
+/// The choices of weights to start from; shipped ones only where they are.
+fn options_of_start(state: &State) {
+    let select: Element = by_id("start");
+    let (settings, index) = (&state.settings, state.shipment.index.as_ref());
+    resize(&select, Start::ALL.len(), || make("option", "", ""));
+    for (at, start) in Start::ALL.into_iter().enumerate() {
+        let Some(option) = select.children().item(at as u32) else {
+            continue;
+        };
+        set_attribute(&option, "value", start.name());
+        set_text(&option, &label_of_start(settings, start, index));
+        let there = index.and_then(|index| pair(settings, start, index));
+        enable(&option, start == Start::Fresh || there.is_some());
+    }
+    let from = index.and_then(|index| pair(settings, wanted(settings), index));
+    let shown = from.map_or(Start::Fresh, |_| wanted(settings));
+    by_id::<HtmlSelectElement>("start").set_value(shown.name());
 }
 
 fn options_of_freeze(settings: &Settings) {
@@ -281,14 +342,15 @@ pub fn refresh(page: &Page) {
     let state = page.state.borrow();
     let (usable, running) = (state.usable(), state.run.running);
     let set = |id: &str, enabled: bool| enable(&by_id::<Element>(id), enabled);
-    set("train", usable && !running);
+    set("train", usable && !running && !state.teaching);
     set("pause", usable && running);
-    set("step-once", usable && !running);
+    set("step-once", usable && !running && !state.teaching);
     set("reset", usable);
     set("evaluate", usable && !state.evaluating);
     let built = state.networks.is_some();
     set("save-report", built);
     set("save-report-json", built);
+    set("print-report", built);
     set("save-checkpoint", usable);
     set("open-checkpoint", usable);
     set(

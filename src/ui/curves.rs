@@ -5,6 +5,7 @@ use super::dom::{append, by_id, clear, make, on, set_attribute};
 use super::figures::UNKNOWN;
 use super::format::{figure, percent};
 use super::history::{Column, History};
+use crate::energy::energy_text;
 use web_sys::{Element, Event, HtmlDetailsElement};
 
 /// Rows of the table, spread over the run.
@@ -18,7 +19,7 @@ type Words = (
     fn(f64) -> String,
 );
 
-const CHARTS: [Words; 3] = [
+const CHARTS: [Words; 4] = [
     (
         "loss-chart",
         "Loss",
@@ -45,6 +46,16 @@ const CHARTS: [Words; 3] = [
         &[("spiking", Column::FiringRate)],
         percent,
     ),
+    (
+        "energy-chart",
+        "Modelled energy per image, compute only",
+        &[
+            ("spiking", Column::SpikingEnergy),
+            ("dense", Column::DenseEnergy),
+            ("spiking on held-out images", Column::HeldOutEnergy),
+        ],
+        energy_text,
+    ),
 ];
 
 /// Build the table when it is opened.
@@ -57,11 +68,16 @@ pub fn connect(page: &Page) {
 /// Say what the charts show.
 pub fn draw(page: &Page) {
     let state = page.state.borrow();
+    let earlier = match state.runs.shown().count() {
+        0 => String::new(),
+        1 => "; one earlier run below it".to_owned(),
+        count => format!("; {count} earlier runs below it"),
+    };
     for (id, title, columns, write) in CHARTS {
-        let text = summary(title, columns, write, &state.history);
+        let text = summary(title, columns, write, &state.history) + &earlier;
         set_attribute(&by_id::<Element>(id), "aria-label", &text);
     }
-    let empty = state.history.rows().is_empty();
+    let empty = state.history.rows().is_empty() && earlier.is_empty();
     set_attribute(
         &by_id::<Element>("charts"),
         "data-empty",
@@ -82,8 +98,12 @@ fn summary(
         .iter()
         .filter_map(|(name, column)| {
             let values = match column {
-                Column::SpikingHeldOut | Column::DenseHeldOut => history.column(*column),
-                _ => history.smoothed(*column),
+                Column::SpikingLoss
+                | Column::DenseLoss
+                | Column::SpikingAccuracy
+                | Column::DenseAccuracy
+                | Column::FiringRate => history.smoothed(*column),
+                _ => history.column(*column),
             };
             let last = values.into_iter().flatten().last()?;
             Some(format!("{name} {}", write(last)))

@@ -14,6 +14,12 @@ pub fn document() -> Document {
     window().document().expect("a window has a document")
 }
 
+/// Path of the folder that the page lies in, with a slash at its end.
+pub fn base_path() -> String {
+    let base = document().base_uri().ok().flatten().unwrap_or_default();
+    web_sys::Url::new_with_base("./", &base).map_or_else(|_| "/".to_owned(), |url| url.pathname())
+}
+
 /// The element of that id, as its own type.
 pub fn by_id<T: JsCast>(id: &str) -> T {
     document()
@@ -112,6 +118,43 @@ pub fn has_focus(element: &Element) -> bool {
         .is_some_and(|active| &active == element)
 }
 
+/// Give an element the focus.
+pub fn focus(element: &Element) {
+    if let Some(element) = element.dyn_ref::<HtmlElement>() {
+        let _ = element.focus();
+    }
+}
+
+/// Build elements anew; the one that has the focus gives it to its successor of the same id.
+pub fn rebuilt(build: impl FnOnce()) {
+    let id = document().active_element().map(|element| element.id());
+    build();
+    let successor = id
+        .filter(|id| !id.is_empty())
+        .and_then(|id| document().get_element_by_id(&id));
+    if let Some(element) = successor.filter(|element| !has_focus(element)) {
+        focus(&element);
+    }
+}
+
+/// A button with an accessible name of its own, or named by its text.
+pub fn button(class: &str, text: &str, name: &str) -> Element {
+    let button = make("button", class, text);
+    set_attribute(&button, "type", "button");
+    if !name.is_empty() {
+        set_attribute(&button, "aria-label", name);
+    }
+    button
+}
+
+/// A row's header.
+pub fn row_head(child: &Element) -> Element {
+    let head = make("th", "", "");
+    set_attribute(&head, "scope", "row");
+    append(&head, &[child]);
+    head
+}
+
 /// Milliseconds since the page was opened.
 pub fn now() -> f64 {
     window().performance().map_or(0.0, |clock| clock.now())
@@ -124,6 +167,13 @@ pub fn message(error: &JsValue) -> String {
         .and_then(|text| text.as_string())
         .or_else(|| error.as_string())
         .unwrap_or_else(|| "no reason given".to_owned())
+}
+
+/// Run once after so many milliseconds.
+pub fn later(ms: i32, then: impl FnOnce() + 'static) {
+    let closure = Closure::once_into_js(then);
+    let _ =
+        window().set_timeout_with_callback_and_timeout_and_arguments_0(closure.unchecked_ref(), ms);
 }
 
 /// Run once before the next painting; in a hidden tab nothing paints, so nothing runs.

@@ -5,6 +5,7 @@ use super::app::Page;
 use super::candidate::Candidate;
 use super::choice::worth_trying;
 use super::engine::{Engine, Report};
+use super::keep::Run;
 use super::settings::Wanted;
 use super::{adapter, candidate, lifecycle, recovery};
 use crate::protocol::{Backend, Command, DatasetSource};
@@ -22,6 +23,8 @@ pub struct Saved {
     pub step: u64,
     /// The file's bytes; copied before they are sent anywhere.
     pub bytes: ArrayBuffer,
+    /// The run it is of, with its curves up to there.
+    pub run: Run,
 }
 
 /// Why an engine was started.
@@ -51,6 +54,8 @@ pub struct Active {
     pub continues: bool,
     /// It computes rightly: its self-test passed, or it is the reference itself.
     pub proven: bool,
+    /// It has answered and waits for what lies beside the page.
+    pub waits: bool,
 }
 
 /// A data set with the file it comes from, if it does.
@@ -195,6 +200,7 @@ pub(super) fn begin(page: &Page, backend: Backend, opening: Opening) {
                 opening,
                 skip_ready: 0,
                 continues: false,
+                waits: false,
             });
             activity(page, &format!("Loading the {} engine …", name(backend)));
         }

@@ -57,6 +57,17 @@ pub fn figures(state: &State) -> Vec<Figure> {
         number("firing-rate", run.firing_rate, percent),
         number("learning-rate", run.lr, figure),
         number(
+            "sampled-energy-pj",
+            run.sampled_pj.map(|(spiking, _)| spiking),
+            energy_text,
+        ),
+        number(
+            "sampled-dense-energy-pj",
+            run.sampled_pj.map(|(_, dense)| dense),
+            energy_text,
+        ),
+        number("kept-runs", Some(state.runs.list().len() as f64), grouped),
+        number(
             "spiking-ms",
             answer.map(|answer| answer.spiking.ms),
             duration,
@@ -180,6 +191,9 @@ pub fn status(state: &State) -> String {
         return state.engine.activity.clone();
     }
     match state.phase() {
+        _ if state.loading_dataset && state.as_shipped() && state.can_look() => {
+            "Loading images to train on … Pictures and the camera are answered already.".to_owned()
+        }
         _ if state.loading_dataset => "Loading images …".to_owned(),
         _ if state.trying => "Running the changed networks on held-out images …".to_owned(),
         _ if state.evaluating => "Evaluating both networks on held-out images …".to_owned(),

@@ -1,5 +1,7 @@
 //! What a run has shown so far, in bounded memory: the curves.
 
+use serde::{Deserialize, Serialize};
+
 /// Points kept; beyond that each stands for twice as many steps.
 const CAPACITY: usize = 800;
 /// Weight of the past in the smoothed curves.
@@ -22,12 +24,34 @@ pub enum Column {
     DenseHeldOut,
     /// Mean firing rate.
     FiringRate,
+    /// Modelled energy of a training image in the spiking network, in picojoules.
+    SpikingEnergy,
+    /// The same of the dense twin.
+    DenseEnergy,
+    /// Modelled energy of a held-out image in the spiking network, in picojoules.
+    HeldOutEnergy,
 }
 
-const COLUMNS: usize = 7;
+impl Column {
+    /// Every column, in the order in which a row holds them.
+    pub const ALL: [Self; COLUMNS] = [
+        Self::SpikingLoss,
+        Self::DenseLoss,
+        Self::SpikingAccuracy,
+        Self::DenseAccuracy,
+        Self::SpikingHeldOut,
+        Self::DenseHeldOut,
+        Self::FiringRate,
+        Self::SpikingEnergy,
+        Self::DenseEnergy,
+        Self::HeldOutEnergy,
+    ];
+}
+
+const COLUMNS: usize = 10;
 
 /// One row of the curves: means over the steps it stands for. A missing figure was not read back.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Row {
     /// Last step of the row.
     pub step: u64,
@@ -74,11 +98,13 @@ impl Row {
 
 /// The rows of a run, oldest first, steps strictly increasing, each standing for the same number of
 /// steps.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct History {
     rows: Vec<Row>,
     /// Steps per row.
     stride: u64,
+    /// Grows with every change.
+    revision: u64,
 }
 
 impl Default for History {
@@ -86,6 +112,7 @@ impl Default for History {
         Self {
             rows: Vec::new(),
             stride: 1,
+            revision: 0,
         }
     }
 }
@@ -96,13 +123,28 @@ impl History {
         if row.is_empty() || self.rows.last().is_some_and(|last| last.step > row.step) {
             return;
         }
+        self.revision += 1;
         self.append(row);
         if self.rows.len() > CAPACITY {
-            self.stride *= 2;
-            for row in std::mem::take(&mut self.rows) {
-                self.append(row);
-            }
+            self.halve();
         }
+    }
+
+    /// Each row stands for twice as many steps.
+    fn halve(&mut self) {
+        self.stride *= 2;
+        for row in std::mem::take(&mut self.rows) {
+            self.append(row);
+        }
+    }
+
+    /// The same run in at most `most` rows.
+    pub fn thinned(&self, most: usize) -> Self {
+        let mut thin = self.clone();
+        while thin.rows.len() > most.max(1) {
+            thin.halve();
+        }
+        thin
     }
 
     fn append(&mut self, row: Row) {
@@ -117,12 +159,21 @@ impl History {
 
     /// Forget everything after `step`: a run that goes on from an earlier checkpoint.
     pub fn rewind(&mut self, step: u64) {
+        self.revision += 1;
         self.rows.retain(|row| row.step <= step);
     }
 
     /// Forget everything.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            revision: self.revision + 1,
+            ..Self::default()
+        };
+    }
+
+    /// A number that changes whenever the rows do.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// The rows, oldest first.
@@ -212,6 +263,24 @@ mod tests {
         assert!((smoothed[0].unwrap() - 3.0).abs() < 1e-12);
         assert_eq!(smoothed[1], None);
         assert!((smoothed[2].unwrap() - 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_thinned_run_has_its_means_and_its_end() {
+        let mut history = History::default();
+        (1..=700).for_each(|step| history.push(loss(step, f64::from(step as u32 % 2))));
+        let thin = history.thinned(100);
+        assert!(thin.rows().len() <= 100 && thin.rows().len() > 40);
+        assert_eq!(thin.rows().last().map(|row| row.step), Some(700));
+        let mean = thin.rows()[3].get(Column::SpikingLoss).unwrap();
+        assert!((mean - 0.5).abs() < 0.01, "{mean}");
+    }
+
+    #[test]
+    fn columns_are_listed_in_their_order() {
+        for (index, column) in Column::ALL.into_iter().enumerate() {
+            assert_eq!(column as usize, index);
+        }
     }
 
     #[test]

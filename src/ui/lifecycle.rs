@@ -3,7 +3,8 @@
 use super::app::Page;
 use super::engine::Report;
 use super::engines::{Opening, activity};
-use super::{candidate, controls, picture, recovery, strip};
+use super::notices::Action;
+use super::{away, browser, candidate, controls, keep, own, picture, recovery, strip, trouble};
 use crate::config::DatasetKind;
 use crate::protocol::{Backend, Command, DatasetSource, Event, Level, PROTOCOL};
 use js_sys::ArrayBuffer;
@@ -40,25 +41,41 @@ fn said(page: &Page, event: Event, payload: JsValue) {
         Event::Running { running } => {
             page.take_in(&event, false);
             if !running {
-                recovery::autosave(page, 1);
+                recovery::autosave(page, true);
                 picture::again(page);
             }
+            away::follow(page);
             controls::follow_focus(*running);
         }
         Event::Step(_) => {
             page.take_in(&event, false);
             page.engines.borrow_mut().spoiled = false;
-            recovery::autosave(page, recovery::AUTOSAVE_STEPS);
+            recovery::autosave(page, false);
+            away::title(page);
         }
         Event::Evaluated { .. } => {
             page.take_in(&event, false);
             picture::again(page);
         }
-        Event::TriedOut { .. } => page.take_in(&event, false),
+        Event::TriedOut { .. } | Event::Predicted { .. } | Event::Sampled { .. } => {
+            page.take_in(&event, false);
+        }
+        Event::Labels { .. } => {
+            let before = page.state.borrow().images.revision();
+            page.take_in(&event, false);
+            browser::reset(page.state.borrow().images.revision() != before);
+        }
+        Event::Picked { indices } => browser::fill(page, indices, &payload),
+        Event::Taught { .. } => own::taught(page, &event, payload),
         Event::Classified { id, .. } => {
             if picture::answered(page, *id) {
+                super::activity::looked();
                 page.take_in(&event, false);
+                picture::live(page);
             }
+        }
+        Event::Inspected(inspection) => {
+            super::activity::take_in(page, inspection.clone(), &payload)
         }
         Event::Samples { from, labels } => strip::fill(page, *from, labels, &payload),
         Event::Checkpoint { name, step } => {
@@ -67,6 +84,14 @@ fn said(page: &Page, event: Event, payload: JsValue) {
             }
         }
         Event::Notice { level, text } => notice(page, *level, text, &event),
+        Event::NotShipped { text } => {
+            {
+                let mut state = page.state.borrow_mut();
+                state.shipment.index = None;
+                state.glance = None;
+            }
+            page.say(Level::Warning, text);
+        }
         Event::Fatal { text } => recovery::failed(page, text),
         Event::Progress { .. } => page.take_in(&event, false),
     }
@@ -88,6 +113,29 @@ fn hello(page: &Page, protocol: u32, backend: Backend, adapter: &str) {
         adapter.clone_into(&mut state.engine.adapter);
         state.building = true;
     }
+    let known = page.state.borrow().shipment.known;
+    if let Some(active) = page.engines.borrow_mut().active.as_mut() {
+        active.waits = !known;
+    }
+    if known {
+        build(page);
+    }
+}
+
+/// It is known what lies beside the page: an engine that waited for that builds its networks.
+pub(super) fn shipment_known(page: &Page) {
+    let waits = match page.engines.borrow_mut().active.as_mut() {
+        Some(active) => std::mem::take(&mut active.waits),
+        None => false,
+    };
+    if waits {
+        build(page);
+    }
+}
+
+/// Networks and images for an engine that has just answered.
+fn build(page: &Page) {
+    let backend = page.state.borrow().engine.backend;
     activity(page, "Building the networks …");
     let recovering = {
         let mut engines = page.engines.borrow_mut();
@@ -100,12 +148,14 @@ fn hello(page: &Page, protocol: u32, backend: Backend, adapter: &str) {
         active.skip_ready = u32::from(active.continues);
         recovering
     };
-    let configure = in_force(page).unwrap_or_else(|| page.state.borrow().configure());
-    page.send(configure);
     let (saved, source) = {
         let engines = page.engines.borrow();
         (engines.saved(), engines.source.clone())
     };
+    // A checkpoint brings its own weights; without one the run begins where runs begin.
+    let restored = in_force(page).filter(|_| recovering && saved.is_some());
+    let configure = restored.unwrap_or_else(|| page.state.borrow().begin());
+    page.send(configure);
     if let Some(saved) = saved.filter(|_| recovering) {
         page.open_checkpoint(&saved.name, &saved.bytes);
     }
@@ -116,7 +166,7 @@ fn hello(page: &Page, protocol: u32, backend: Backend, adapter: &str) {
             page.load_kind(kind);
         }
     }
-    if backend == Backend::Webgpu && !recovering {
+    if backend == Some(Backend::Webgpu) && !recovering {
         activity(page, "Proving the WebGPU engine: compiling its kernels …");
         page.send(Command::Probe { steps: PROOF_STEPS });
         // Not ready before it is proven: a broken kernel trains on garbage without a word.
@@ -137,7 +187,13 @@ pub(super) fn in_force(page: &Page) -> Option<Command> {
 }
 
 fn ready(page: &Page, event: &Event) {
-    let Event::Ready { spiking, step, .. } = event else {
+    let Event::Ready {
+        spiking,
+        step,
+        weights,
+        ..
+    } = event
+    else {
         return;
     };
     let (continues, opening, proven) = {
@@ -156,6 +212,7 @@ fn ready(page: &Page, event: &Event) {
         (continues, opening, proven)
     };
     page.take_in(event, continues);
+    own::ready(page);
     if proven {
         activity(page, "");
     } else {
@@ -171,6 +228,7 @@ fn ready(page: &Page, event: &Event) {
     page.address();
     page.offer_return();
     if !continues {
+        keep::ready(page, event);
         recovery::start_over(page);
     }
     if let Opening::Recovery(text) = opening {
@@ -179,21 +237,45 @@ fn ready(page: &Page, event: &Event) {
         } else {
             "nothing had been saved yet, so the networks start afresh.".to_owned()
         };
-        page.say(
-            Level::Warning,
-            &format!("The engine stopped: {text}; {end}"),
-        );
+        let words = format!("The engine stopped: {}; {end}", trouble::what(&text));
+        page.notices
+            .push(Level::Warning, &words, way_on(page, &text, continues));
     }
-    let other_classes = page
-        .state
-        .borrow()
-        .dataset
-        .as_ref()
-        .is_some_and(|info| info.kind.classes() != spiking.data.dataset.classes());
+    let own = spiking.data.dataset;
+    // Fresh weights in place of shipped ones that failed may find other images already here.
+    if weights.starts_with("fresh") && differs_from_wish(page) {
+        return page.rebuild();
+    }
+    let other_classes = page.state.borrow().dataset.as_ref().is_some_and(|info| {
+        info.kind.classes() != own.classes() && !page.state.borrow().as_shipped()
+    })
+        // A visitor's own classes fit no data set: the one in use stays.
+        && spiking.data.classes.is_none();
     if other_classes && page.engines.borrow().asked.is_none() {
-        page.load_kind(spiking.data.dataset);
+        page.load_kind(own);
     }
     picture::again(page);
+}
+
+/// What the visitor most likely wants after an engine broke: a batch that fits, or the run to go on.
+fn way_on(page: &Page, text: &str, continues: bool) -> Option<Action> {
+    let own = page.clone();
+    let batch = page.state.borrow().settings.batch;
+    if let Some(smaller) = trouble::smaller_batch(text, batch) {
+        return Some(Action::new(
+            &format!("Use a batch of {smaller}"),
+            move || {
+                own.state.borrow_mut().settings.batch = smaller;
+                own.tune();
+                controls::sync(&own);
+            },
+        ));
+    }
+    continues.then(|| {
+        Action::new("Go on training", move || {
+            own.send(Command::Train { steps: None });
+        })
+    })
 }
 
 fn probed(page: &Page, failure: Option<&str>, step_ms: f64) {
@@ -230,26 +312,32 @@ fn dataset(page: &Page, kind: DatasetKind) {
             state.settings.dataset = kind;
         }
     }
-    let (differs, classes_differ, trained) = {
-        let state = page.state.borrow();
-        let own = state.networks.as_ref().map(|networks| {
-            let own = networks.spiking.data.dataset;
-            (
-                own != kind,
-                own.classes() != kind.classes(),
-                networks.trained,
-            )
-        });
-        own.unwrap_or((false, false, false))
-    };
     // Untrained networks cost nothing to rebuild; trained ones stay wherever their head fits.
-    if classes_differ || differs && !trained {
+    if differs_from_wish(page) {
         page.rebuild();
     }
     controls::sync(page);
     page.address();
     strip::ask(page);
     page.draw();
+}
+
+/// Whether networks of another data set should be built: the settings ask for them, and nothing learned here is lost,
+/// or the head would not fit.
+fn differs_from_wish(page: &Page) -> bool {
+    let state = page.state.borrow();
+    let (Some(networks), Some(info)) = (&state.networks, &state.dataset) else {
+        return false;
+    };
+    let own = networks.spiking.data.dataset;
+    let wish = match state.begin() {
+        Command::Configure { spiking, .. } | Command::ConfigureFrom { spiking, .. } => {
+            spiking.data.dataset
+        }
+        _ => own,
+    };
+    let free = !networks.trained || state.as_shipped();
+    own != wish && (free || own.classes() != info.kind.classes())
 }
 
 fn notice(page: &Page, level: Level, text: &str, event: &Event) {
@@ -267,6 +355,7 @@ fn notice(page: &Page, level: Level, text: &str, event: &Event) {
                 active.skip_ready = 0;
             }
             picture::forget_pending(page);
+            keep::refused(page);
             engines.asked.take()
         } else {
             None

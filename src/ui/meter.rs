@@ -1,54 +1,11 @@
-//! Firing rates layer by layer.
+//! Lists that keep their rows, and layers' names for a reader.
 
-use super::app::Page;
-use super::dom::{append, by_id, make, set_attribute, set_property, set_text};
-use super::format::percent;
-use super::state::State;
+use super::dom::append;
 use crate::energy::LayerActivity;
 use web_sys::Element;
 
-/// Draw them.
-pub fn draw(page: &Page) {
-    let state = page.state.borrow();
-    rates(&state);
-}
-
-fn rates(state: &State) {
-    let list: Element = by_id("rates");
-    let empty = Vec::new();
-    let layers = state
-        .answer
-        .as_ref()
-        .map_or(&empty, |answer| &answer.activity.layers);
-    resize(&list, layers.len(), || {
-        let row = make("li", "rate", "");
-        append(
-            &row,
-            &[
-                &make("span", "rate-name", ""),
-                &make("span", "rate-bar", ""),
-                &make("span", "rate-share", ""),
-            ],
-        );
-        row
-    });
-    for (index, layer) in layers.iter().enumerate() {
-        let Some(row) = list.children().item(index as u32) else {
-            continue;
-        };
-        let rate = layer_rate(layer);
-        let parts = row.children();
-        if let (Some(name), Some(share)) = (parts.item(0), parts.item(2)) {
-            set_text(&name, &readable(&layer.name));
-            set_attribute(&name, "title", &layer.name);
-            set_text(&share, &percent(rate));
-        }
-        set_property(&row, "--share", &format!("{:.4}", rate.clamp(0.0, 1.0)));
-    }
-}
-
 /// Spikes per neuron and step of one layer.
-fn layer_rate(layer: &LayerActivity) -> f64 {
+pub fn layer_rate(layer: &LayerActivity) -> f64 {
     let chances = layer.sites * layer.spikes.len() as f64;
     if chances > 0.0 {
         layer.spikes.iter().sum::<f64>() / chances
@@ -122,16 +79,5 @@ mod tests {
         ] {
             assert_eq!(readable(name), text);
         }
-    }
-
-    #[test]
-    fn a_layer_that_fires_once_in_four_steps_has_a_rate_of_a_quarter() {
-        let layer = LayerActivity {
-            spikes: vec![0.0, 10.0, 0.0, 0.0],
-            sites: 10.0,
-            ..LayerActivity::default()
-        };
-        assert_eq!(layer_rate(&layer), 0.25);
-        assert_eq!(layer_rate(&LayerActivity::default()), 0.0);
     }
 }

@@ -25,6 +25,8 @@ pub enum Source {
     None,
     /// A held-out image of the data set.
     HeldOut(usize),
+    /// The page's own picture, as [`Source::File`].
+    Example(Vec<u8>),
     /// A file: its centre, [`SIDE`]×[`SIDE`] RGBA.
     File(Vec<u8>),
     /// The camera.
@@ -58,7 +60,7 @@ impl Pictures {
         let pixels = match &self.source {
             Source::None => return None,
             Source::HeldOut(index) => return Some((Shown::HeldOut { index: *index }, None)),
-            Source::File(pixels) | Source::Still(pixels) => pixels,
+            Source::File(pixels) | Source::Example(pixels) | Source::Still(pixels) => pixels,
             Source::Camera => &self.frame,
         };
         let shown = Shown::Pixels {
@@ -89,6 +91,27 @@ pub fn held_out(page: &Page, index: usize) {
     again(page);
 }
 
+/// Show the page's own picture, 32×32 RGB, if nothing else is shown.
+pub fn example(page: &Page, rgb: &[u8]) {
+    const TIMES: usize = SIDE as usize / 32;
+    // The first held-out image may have come in between; nobody chose it.
+    if !matches!(
+        page.pictures.borrow().source,
+        Source::None | Source::HeldOut(0)
+    ) {
+        return;
+    }
+    // Each pixel as a square, which the worker averages back to the very same pixel.
+    let pixels = (0..SIDE as usize).flat_map(|y| {
+        (0..SIDE as usize).flat_map(move |x| {
+            let at = (y / TIMES * 32 + x / TIMES) * 3;
+            [rgb[at], rgb[at + 1], rgb[at + 2], 255]
+        })
+    });
+    choose(page, Source::Example(pixels.collect()));
+    again(page);
+}
+
 /// Show a picture from a file and ask about it.
 pub fn open(page: &Page, file: File) {
     let page = page.clone();
@@ -112,7 +135,7 @@ pub fn open(page: &Page, file: File) {
 
 /// Ask again about the picture shown: the networks have changed.
 pub fn again(page: &Page) {
-    if !page.state.borrow().usable() {
+    if !page.state.borrow().can_look() {
         return;
     }
     let mut pictures = page.pictures.borrow_mut();
@@ -126,7 +149,7 @@ pub fn again(page: &Page) {
             let id = pictures.question();
             page.send(Command::ClassifyHeldOut { id, index });
         }
-        Source::File(pixels) | Source::Still(pixels) => {
+        Source::File(pixels) | Source::Example(pixels) | Source::Still(pixels) => {
             let id = pictures.question();
             ask(page, id, &Uint8ClampedArray::from(pixels.as_slice()));
         }
@@ -136,16 +159,27 @@ pub fn again(page: &Page) {
 /// Ask about one camera frame, unless an answer is still awaited.
 pub fn frame(page: &Page, video: &HtmlVideoElement) {
     let mut pictures = page.pictures.borrow_mut();
-    if pictures.busy() || !page.state.borrow().usable() {
+    if pictures.busy() || !page.state.borrow().can_look() {
         return;
     }
+    if let Some(pixels) = grab(video) {
+        let id = pictures.question();
+        pictures.frame = pixels;
+        ask(
+            page,
+            id,
+            &Uint8ClampedArray::from(pictures.frame.as_slice()),
+        );
+    }
+}
+
+/// The centre of what a video shows, [`SIDE`]×[`SIDE`] RGBA; nothing before its first frame.
+pub fn grab(video: &HtmlVideoElement) -> Option<Vec<u8>> {
     let (width, height) = (
         f64::from(video.video_width()),
         f64::from(video.video_height()),
     );
-    let Some(context) = scratch().filter(|_| width > 0.0 && height > 0.0) else {
-        return;
-    };
+    let context = scratch().filter(|_| width > 0.0 && height > 0.0)?;
     let side = width.min(height);
     let edge = f64::from(SIDE);
     let drawn = context
@@ -161,15 +195,7 @@ pub fn frame(page: &Page, video: &HtmlVideoElement) {
             edge,
         );
     let read = drawn.and_then(|()| context.get_image_data(0.0, 0.0, edge, edge));
-    if let Ok(data) = read {
-        let id = pictures.question();
-        pictures.frame = data.data().0;
-        ask(
-            page,
-            id,
-            &Uint8ClampedArray::from(pictures.frame.as_slice()),
-        );
-    }
+    read.ok().map(|data| data.data().0)
 }
 
 /// The camera is off: its last frame stays the picture shown.
@@ -205,6 +231,13 @@ pub fn answered(page: &Page, id: u64) -> bool {
     true
 }
 
+/// After an answer: if it is about the page's own picture, it takes the recorded one's place.
+pub fn live(page: &Page) {
+    if matches!(page.pictures.borrow().source, Source::Example(_)) {
+        page.state.borrow_mut().show_live();
+    }
+}
+
 /// No answer will come: the engine is another one, or it refused.
 pub fn forget_pending(page: &Page) {
     page.pictures.borrow_mut().pending = None;
@@ -215,7 +248,7 @@ pub fn choose(page: &Page, source: Source) {
     let name = match &source {
         Source::None => "none",
         Source::HeldOut(_) => "held-out",
-        Source::File(_) => "file",
+        Source::File(_) | Source::Example(_) => "file",
         Source::Camera => "camera",
         Source::Still(_) => "file",
     };
@@ -223,7 +256,7 @@ pub fn choose(page: &Page, source: Source) {
         super::camera::stop(page, Camera::Idle);
     }
     set_attribute(&by_id::<HtmlElement>("frame"), "data-source", name);
-    if let Source::File(pixels) | Source::Still(pixels) = &source {
+    if let Source::File(pixels) | Source::Example(pixels) | Source::Still(pixels) = &source {
         paint(&by_id("picture"), pixels, SIDE);
     }
     {
@@ -261,7 +294,8 @@ fn ask(page: &Page, id: u64, pixels: &Uint8ClampedArray) {
     page.send_with(command, &pixels.buffer().into());
 }
 
-async fn pixels_of(file: &File) -> Result<Vec<u8>, JsValue> {
+/// The centre of a picture file, [`SIDE`]×[`SIDE`] RGBA.
+pub async fn pixels_of(file: &File) -> Result<Vec<u8>, JsValue> {
     // An <img> instead of createImageBitmap: it reads SVG too, and turns photographs upright.
     let url = web_sys::Url::create_object_url_with_blob(file)?;
     let image = HtmlImageElement::new()?;

@@ -3,60 +3,18 @@
 use super::app::Page;
 use super::dom::{append, by_id, clear, document, make, on, on_click, set_attribute};
 use super::state::Pricing;
-use crate::energy::{
-    Assumptions, FirstConv, MembraneAccess, Movement, PriceRow, WeightReads, ZeroSkipping,
-};
+use super::url::{CHOICES, row_text};
+use crate::energy::{Assumptions, PriceRow};
 use crate::protocol::Level;
 use web_sys::{Element, Event, HtmlInputElement, HtmlSelectElement};
 
-/// A choice in a select: the field's id and what its value changes.
-type Choice = (&'static str, fn(&mut Assumptions, &str));
-
-const CHOICES: [Choice; 7] = [
-    ("first-conv", |with, value| {
-        with.first_conv = match value {
-            "every-step" => FirstConv::EveryStep,
-            _ => FirstConv::Once,
-        }
-    }),
-    ("dense-weights", |with, value| {
-        with.dense_weights = match value {
-            "once-per-picture" => WeightReads::OncePerPicture,
-            _ => WeightReads::PerOperation,
-        }
-    }),
-    ("membrane", |with, value| {
-        with.membrane = match value {
-            "per-event" => MembraneAccess::PerEvent,
-            _ => MembraneAccess::PerStep,
-        }
-    }),
-    ("movement", |with, value| {
-        with.movement = match value {
-            "multicast" => Movement::Multicast,
-            _ => Movement::PerOperation,
-        }
-    }),
-    ("zero-skipping", |with, value| {
-        with.zero_skipping = match value {
-            "on" => ZeroSkipping::On,
-            _ => ZeroSkipping::Off,
-        }
-    }),
-    ("weights-from", |with, value| {
-        with.weights_from_dram = value == "dram";
-    }),
-    ("weight-bits", |with, value| {
-        // The options are numbers.
-        with.weight_bits = value.parse().unwrap_or(with.weight_bits);
-    }),
-];
-
 /// Listen to every choice and to the form for prices of the visitor's own.
 pub fn connect(page: &Page) {
-    for (id, apply) in CHOICES {
-        select(page, id, move |pricing, value| {
-            apply(&mut pricing.with, value)
+    for choice in &CHOICES {
+        select(page, choice.id, move |pricing, value| {
+            if let Some(at) = choice.values.iter().position(|known| *known == value) {
+                (choice.set)(&mut pricing.with, at);
+            }
         });
     }
     select(page, "price-row", |pricing, value| {
@@ -70,7 +28,17 @@ pub fn connect(page: &Page) {
     if let Ok(Some(form)) = document().query_selector("form#choices") {
         on(&form, "submit", |event: Event| event.prevent_default());
     }
+    sync(page);
+}
+
+/// Show the prices and choices in force in the fields.
+pub fn sync(page: &Page) {
     rows(page);
+    let state = page.state.borrow();
+    for choice in &CHOICES {
+        let value = choice.values[(choice.get)(&state.pricing.with)];
+        by_id::<HtmlSelectElement>(choice.id).set_value(value);
+    }
 }
 
 fn select(page: &Page, id: &str, change: impl Fn(&mut Pricing, &str) + 'static) {
@@ -82,6 +50,7 @@ fn select(page: &Page, id: &str, change: impl Fn(&mut Pricing, &str) + 'static) 
         page.state
             .borrow_mut()
             .reprice(|pricing| change(pricing, &value));
+        page.address();
         page.draw();
     });
 }
@@ -106,7 +75,17 @@ fn add(page: &Page) {
         }
     });
     match added {
-        Ok(()) => rows(page),
+        Ok(()) => {
+            rows(page);
+            page.address();
+            let pricing = &page.state.borrow().pricing;
+            if row_text(&Pricing::default(), &pricing.with.compute).is_none() {
+                page.say(
+                    Level::Info,
+                    "These prices are in force, but they are too long for the address of this page: a link to it will not carry them.",
+                );
+            }
+        }
         Err(error) => page.say(
             Level::Warning,
             &format!("The prices were not added: {error}."),

@@ -2,21 +2,22 @@
 
 use super::app::Page;
 use super::engines::{Opening, Saved, activity, begin, name, reason};
-use super::{candidate, files, picture};
+use super::{candidate, files, keep, picture, trouble};
 use crate::protocol::{Backend, Command, Level};
 use js_sys::ArrayBuffer;
 
-/// Steps between two checkpoints taken for the case of a crash.
-pub const AUTOSAVE_STEPS: u64 = 100;
 /// Crashes in a row after which the page stops trying.
 const CRASHES: u32 = 4;
 
-/// Have a checkpoint taken if `every` steps were made since the last one.
-pub fn autosave(page: &Page, every: u64) {
+/// Have a checkpoint taken: of whatever is new where the run `stands` (it paused, or the tab may be ended), else when
+/// one is due.
+pub fn autosave(page: &Page, stands: bool) {
     let step = page.state.borrow().run.step;
     let mut engines = page.engines.borrow_mut();
     let last = engines.saved.as_ref().map_or(0, |saved| saved.step);
-    if step >= last + every && !engines.saving && !engines.spoiled {
+    let steps = step.saturating_sub(last);
+    let wanted = steps > 0 && stands || keep::due(page, steps);
+    if wanted && !engines.saving && !engines.spoiled {
         engines.saving = true;
         engines.send(Command::SaveCheckpoint, None);
     }
@@ -40,6 +41,7 @@ pub fn start_over(page: &Page) {
 
 /// A checkpoint has come: hold it, and hand it to whoever waits for one.
 pub fn keep(page: &Page, name: &str, step: u64, bytes: ArrayBuffer) {
+    let run = keep::record(page, name, step, bytes.byte_length());
     let download = {
         let mut engines = page.engines.borrow_mut();
         engines.saving = false;
@@ -48,12 +50,14 @@ pub fn keep(page: &Page, name: &str, step: u64, bytes: ArrayBuffer) {
             name: name.to_owned(),
             step,
             bytes: bytes.clone(),
+            run,
         });
         std::mem::take(&mut engines.download)
     };
     if download {
         files::download(name, &bytes);
     }
+    keep::checkpoint(page);
     candidate::saved(page);
 }
 
@@ -75,6 +79,7 @@ pub fn garbled(page: &Page, text: &str) {
 /// The engine in use is gone: another one takes over from the last checkpoint held.
 pub fn failed(page: &Page, text: &str) {
     candidate::abandon_move(page);
+    keep::refused(page);
     let (engine, opening, proven, crashes) = {
         let mut engines = page.engines.borrow_mut();
         engines.crashes += 1;
@@ -96,6 +101,7 @@ pub fn failed(page: &Page, text: &str) {
         state.building = true;
         state.run.running = false;
         state.evaluating = false;
+        state.teaching = false;
         state.loading_dataset = false;
         state.progress = None;
         if !proven {
@@ -109,14 +115,18 @@ pub fn failed(page: &Page, text: &str) {
         _ if crashes > CRASHES => give_up(page, text),
         Backend::Webgpu if !proven => {
             let why = format!(
-                "The WebGPU engine could not be used: {text}. The CPU engine runs instead."
+                "The WebGPU engine could not be used: {}. The CPU engine runs instead.",
+                trouble::what(text)
             );
             page.say(Level::Warning, &why);
             reason(page, &why);
             begin(page, Backend::Cpu, Opening::First);
         }
         Backend::Webgpu if crashes > 1 => {
-            let why = format!("The CPU engine, because WebGPU stopped twice: {text}.");
+            let why = format!(
+                "The CPU engine, because WebGPU stopped twice: {}.",
+                trouble::what(text)
+            );
             reason(page, &why);
             begin(page, Backend::Cpu, recovery);
         }

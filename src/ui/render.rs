@@ -6,7 +6,11 @@ use super::engine::build_id;
 use super::figures::{figures, status};
 use super::format::{bytes, duration, grouped};
 use super::state::{Progress, State};
-use super::{bill, charts, controls, meter, strip, trail, twin, what_if};
+use super::{
+    activity, bill, browser, charts, classes, controls, glance, matrix, offline, own, runs_table,
+    shelf, story, strip, trail, twin, what_if,
+};
+use crate::config::other_classes;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlProgressElement};
 
@@ -53,15 +57,36 @@ pub fn all(page: &Page) {
             "data-shown",
             generated(&state),
         );
+        let other = state.other_classes();
+        let other = other.map(|(networks, images)| other_classes(networks, images));
+        let note: Element = by_id("other-classes");
+        set_attribute(
+            &note,
+            "data-shown",
+            if other.is_some() { "yes" } else { "no" },
+        );
+        set_text(&note, &other.unwrap_or_default());
     }
     controls::refresh(page);
+    shelf::buttons(page);
+    if page.state.borrow().usable() {
+        offline::start();
+    }
+    glance::draw(page);
     twin::draw(page);
     strip::mark(page);
-    meter::draw(page);
+    activity::draw(page);
+    own::draw(page);
+
     bill::draw(page);
     what_if::draw(page);
     trail::draw(page);
+    runs_table::draw(page);
     charts::draw(page);
+    matrix::draw(page);
+    classes::draw(page);
+    browser::draw(page);
+    story::draw(page);
 }
 
 fn weights(state: &State) -> String {

@@ -1,5 +1,6 @@
 //! What a visitor can set: the difference between two runs, and the runs that follow from it.
 
+use super::start::Start;
 use crate::config::{DatasetKind, Freeze, ModelConfig, PRESETS, RunConfig, dense_twin, preset};
 use std::ops::RangeInclusive;
 
@@ -68,6 +69,8 @@ pub struct Settings {
     pub penalty: f64,
     /// Train the dense twin too.
     pub twin: bool,
+    /// Weights to start from; `None` is what suits the data set.
+    pub start: Option<Start>,
 }
 
 impl Default for Settings {
@@ -84,6 +87,7 @@ impl Default for Settings {
             freeze: train.freeze,
             penalty: train.spike_penalty,
             twin: true,
+            start: None,
         }
     }
 }

@@ -2,70 +2,28 @@
 //! here, and the drawing code only reads it.
 
 mod bills;
+mod follow;
+mod names;
 mod report;
+mod shipped;
+mod status;
 mod trail;
 
 pub use bills::Pricing;
+use shipped::are_trained;
+pub use shipped::{Glance, Shipment};
+pub use status::{EngineStatus, Phase};
 pub use trail::Point;
 
+use super::gallery::Images;
 use super::history::{Column, History, Row};
+use super::runs::Runs;
 use super::settings::Settings;
+use super::stories::{Seen, Telling};
 use super::words::Camera;
 use crate::config::RunConfig;
 use crate::energy::{Activity, Census, Comparison};
-use crate::protocol::{
-    Backend, Classification, Command, DatasetInfo, Evaluation, Event, Level, StepReport,
-};
-
-/// What the page is doing, as `data-metric="state"` says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// No engine, network or data yet.
-    Loading,
-    /// Waiting for the visitor.
-    Ready,
-    /// Steps are being made.
-    Training,
-    /// Steps were made and stopped.
-    Paused,
-    /// The camera is live.
-    Camera,
-    /// No engine runs and none can be started.
-    Error,
-}
-
-impl Phase {
-    /// Value of the metric.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Loading => "loading",
-            Self::Ready => "ready",
-            Self::Training => "training",
-            Self::Paused => "paused",
-            Self::Camera => "camera",
-            Self::Error => "error",
-        }
-    }
-}
-
-/// The engine in use and how it was chosen.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct EngineStatus {
-    /// Its device, once it answered.
-    pub backend: Option<Backend>,
-    /// Adapter name, or the CPU path's description.
-    pub adapter: String,
-    /// Why this one.
-    pub reason: String,
-    /// What is under way, e.g. another engine being tried.
-    pub activity: String,
-    /// Measured milliseconds of a training step on the CPU engine.
-    pub cpu_ms: Option<f64>,
-    /// Measured milliseconds of a training step on the WebGPU engine.
-    pub gpu_ms: Option<f64>,
-    /// Why no engine can run.
-    pub dead: Option<String>,
-}
+use crate::protocol::{Classification, Command, DatasetInfo, Evaluation, Event, Level, StepReport};
 
 /// The networks in force.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,6 +65,10 @@ pub struct Run {
     pub evaluation: Option<(u64, Evaluation, Evaluation)>,
     /// What its mean picture cost, counted and judged.
     pub bill: Option<Comparison>,
+    /// Settings that the last step was made under.
+    pub under: Settings,
+    /// Last sampled energy of a training image, compute only, in picojoules: spiking, dense.
+    pub sampled_pj: Option<(f64, f64)>,
 }
 
 /// Both networks' answers to the picture shown.
@@ -158,18 +120,32 @@ pub struct State {
     pub evaluating: bool,
     /// A changed copy of the networks is being run.
     pub trying: bool,
+    /// The visitor's own classes are being learned.
+    pub teaching: bool,
     /// What networks reached and what they cost.
     pub trail: Vec<Point>,
     /// Figures.
     pub run: Run,
     /// Curves.
     pub history: History,
+    /// Runs before this one.
+    pub runs: Runs,
+    /// The held-out images and what the networks took them for.
+    pub images: Images,
+    /// What has happened, for the steps of a story.
+    pub seen: Seen,
+    /// The story under way.
+    pub telling: Option<Telling>,
     /// The last picture's answers.
     pub answer: Option<Answer>,
     /// The camera.
     pub camera: Camera,
     /// Something long under way.
     pub progress: Option<Progress>,
+    /// Shipped networks.
+    pub shipment: Shipment,
+    /// The page's own picture.
+    pub glance: Option<Glance>,
 }
 
 impl State {
@@ -202,15 +178,7 @@ impl State {
             && !self.loading_dataset
             && !self.evaluating
             && !self.trying
-    }
-
-    /// Name of a class, or its number while no data set is in use.
-    pub fn class_name(&self, class: usize) -> String {
-        self.dataset
-            .as_ref()
-            .and_then(|info| info.classes.get(class))
-            .cloned()
-            .unwrap_or_else(|| format!("class {class}"))
+            && !self.teaching
     }
 
     /// Held-out images of an evaluation: what the run's configuration says, if there are as many.
@@ -237,6 +205,7 @@ impl State {
     /// Take in a worker's event. `continued`: the networks that get ready go on with the run shown
     /// (a new engine after a crash or a move), so that its curves stay.
     pub fn apply(&mut self, event: &Event, continued: bool) {
+        self.seen.count(event);
         match event {
             Event::Ready { .. } => self.ready(event, continued),
             Event::Progress { label, done, total } => {
@@ -255,6 +224,7 @@ impl State {
                     .is_some_and(|old| old.kind != info.kind)
                 {
                     self.trail.clear();
+                    self.end_run();
                 }
                 self.dataset = Some(info.clone());
                 self.loading_dataset = false;
@@ -275,12 +245,20 @@ impl State {
                 self.history.push(
                     Row::new(*step)
                         .with(Column::SpikingHeldOut, Some(spiking.accuracy))
-                        .with(Column::DenseHeldOut, Some(dense.accuracy)),
+                        .with(Column::DenseHeldOut, Some(dense.accuracy))
+                        .with(Column::HeldOutEnergy, self.held_out_pj(spiking)),
                 );
                 self.run.evaluation = Some((*step, spiking.clone(), dense.clone()));
                 self.price_evaluation();
                 self.evaluated(*step, spiking, dense);
             }
+            Event::Labels { held_out, train } => self.images.replace(held_out, train),
+            Event::Predicted {
+                step,
+                spiking,
+                dense,
+            } => self.images.predict(*step, spiking, dense),
+            Event::Sampled { step, activity } => self.sampled(*step, activity),
             Event::TriedOut { .. } => {
                 self.trying = false;
                 self.progress = None;
@@ -314,12 +292,17 @@ impl State {
                 self.loading_dataset = false;
                 self.evaluating = false;
                 self.trying = false;
+                self.teaching = false;
                 self.building = false;
                 self.progress = None;
             }
             Event::Hello { .. }
+            | Event::NotShipped { .. }
             | Event::Probed { .. }
+            | Event::Taught { .. }
             | Event::Samples { .. }
+            | Event::Picked { .. }
+            | Event::Inspected(_)
             | Event::Checkpoint { .. }
             | Event::Notice { .. }
             | Event::Fatal { .. } => {}
@@ -341,13 +324,21 @@ impl State {
         };
         self.building = false;
         self.trying = false;
+        if std::mem::take(&mut self.teaching) {
+            self.progress = None;
+        }
+        if !continued {
+            self.end_run();
+            self.images.forget_answers();
+        }
+        let weights = self.origin(weights, continued);
         self.networks = Some(Networks {
             spiking: spiking.clone(),
             dense: dense.clone(),
             spiking_census: spiking_census.clone(),
             dense_census: dense_census.clone(),
+            trained: *step > 0 || are_trained(&weights) || spiking.data.classes.is_some(),
             weights: weights.clone(),
-            trained: *step > 0 || weights.starts_with("checkpoint"),
         });
         if continued {
             self.history.rewind(*step);
@@ -355,7 +346,6 @@ impl State {
             self.run.running = false;
             self.run.paused = *step > 0;
         } else {
-            self.history.clear();
             self.answer = None;
             self.run = Run {
                 step: *step,
@@ -369,6 +359,7 @@ impl State {
             figures.map(|figures| (figures.loss, figures.accuracy))
         };
         self.run.step = report.step;
+        self.run.under = self.settings_in_force();
         self.run.lr = Some(report.lr);
         self.run.images_per_second = Some(report.images_per_second);
         let (spiking, dense) = (pair(report.spiking), pair(report.dense));

@@ -53,7 +53,7 @@ pub fn fill(page: &Page, from: usize, labels: &[usize], payload: &JsValue) {
     clear(&strip);
     for (offset, (image, label)) in bytes.chunks_exact(IMAGE_BYTES).zip(labels).enumerate() {
         let index = from + offset;
-        let name = page.state.borrow().class_name(*label);
+        let name = page.state.borrow().dataset_class_name(*label);
         let button = make("button", "thumb", "");
         set_attribute(&button, "type", "button");
         set_attribute(

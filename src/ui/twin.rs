@@ -38,15 +38,22 @@ pub fn draw(page: &Page) {
     let answer = state.answer.as_ref();
     rows(&state, "spiking-top", answer.map(|answer| &answer.spiking));
     rows(&state, "dense-top", answer.map(|answer| &answer.dense));
-    set_text(&by_id::<Element>("agreement"), &agreement(&state));
+    let words: Element = by_id("agreement");
+    // A picture that was picked is worth an announcement; a camera's answers come too fast to be read out.
+    let live = page.pictures.borrow().source != Source::Camera;
+    set_attribute(&words, "aria-live", if live { "polite" } else { "off" });
+    set_text(&words, &agreement(&state));
+    let below = state.unsure_below();
     let trained = state
         .networks
         .as_ref()
         .is_some_and(|networks| networks.trained);
     let unsure = answer
         .and_then(|answer| answer.spiking.top.first())
-        .map_or("", |(_, confidence)| hint(trained, *confidence));
-    set_text(&by_id::<Element>("hint"), unsure);
+        .map_or(String::new(), |(_, confidence)| {
+            hint(trained, *confidence, below)
+        });
+    set_text(&by_id::<Element>("hint"), &unsure);
     set_text(&by_id::<Element>("truth"), &truth(page, &state));
     let seen: HtmlCanvasElement = by_id("seen");
     show(&seen, answer.is_some());
@@ -62,7 +69,9 @@ pub fn draw(page: &Page) {
 
 fn rows(state: &State, id: &str, answer: Option<&Classification>) {
     let list: Element = by_id(id);
+    // A label of other classes is neither right nor wrong.
     let truth = state.answer.as_ref().and_then(|answer| answer.label);
+    let truth = truth.filter(|_| state.other_classes().is_none());
     let rows = list.children();
     for index in 0..ROWS {
         let Some(row) = rows.item(index as u32) else {
@@ -117,9 +126,16 @@ pub fn truth(page: &Page, state: &State) -> String {
         state.answer.as_ref().and_then(|answer| answer.label),
     ) {
         (Source::HeldOut(index), Some(label)) => {
-            format!("Held-out image {index}: {}.", state.class_name(label))
+            format!(
+                "Held-out image {index}: {}.",
+                state.dataset_class_name(label)
+            )
         }
         (Source::HeldOut(_), None) => "A held-out image.".to_owned(),
+        (Source::Example(_), _) => {
+            let about = state.glance.as_ref().map(|glance| &glance.recorded.picture);
+            format!("A drawing of ours. {}", about.map_or("", String::as_str))
+        }
         (Source::File(_), _) => "Your picture, cropped to its centre.".to_owned(),
         (Source::Camera, _) => "The camera, cropped to its centre.".to_owned(),
         (Source::Still(_), _) => "The camera’s last frame.".to_owned(),

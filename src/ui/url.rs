@@ -1,8 +1,13 @@
 //! The address of a run: settings to query string and back, as a difference from the defaults.
 
+mod pricing;
+
+pub use pricing::{CHOICES, parse_pricing, row_text, serialise_pricing};
+
 use super::settings::{
     BATCH, LR, PENALTY, Settings, TRAIN_LIMIT, Wanted, is_page_preset, page_presets,
 };
+use super::start::Start;
 use crate::config::{DatasetKind, Freeze};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -101,6 +106,18 @@ pub fn parse(query: &str) -> (Settings, Vec<String>) {
                     &mut notices,
                 );
             }
+            "start" => {
+                let names = Start::ALL.map(Start::name);
+                let known = Start::from_name(value).map(Some);
+                name(
+                    &mut settings.start,
+                    known,
+                    "start",
+                    value,
+                    &names,
+                    &mut notices,
+                );
+            }
             // Other people's parameters are theirs.
             _ => {}
         }
@@ -153,6 +170,8 @@ pub fn serialise(settings: &Settings) -> String {
         if s.twin { "on" } else { "off" }.to_owned(),
         s.twin == d.twin,
     );
+    let start = s.start.map_or("", Start::name);
+    put("start", start.to_owned(), s.start == d.start);
     query.finish()
 }
 

@@ -4,10 +4,11 @@ use super::app::{App, Page};
 use super::controls;
 use super::dom::{
     append, by_id, clear, document, enable, has_focus, make, on, on_click, set_attribute, set_text,
+    show,
 };
 use super::format::percent;
 use super::state::{Point, State};
-use crate::config::{Ge2msTConfig, ModelConfig, NeuronConfig, TemporalForm, WhatIf};
+use crate::config::{Ge2msTConfig, Knob, ModelConfig, NeuronConfig, TemporalForm, WhatIf};
 use crate::energy::{RulingKind, energy_text};
 use crate::protocol::Command;
 use std::cell::RefCell;
@@ -45,6 +46,13 @@ pub fn connect(page: &Page) {
             controls::sync(&own);
         },
     );
+    // Both bubble up from every field, after the field's own listener.
+    for event in ["input", "change"] {
+        let own = page.clone();
+        on(&by_id::<Element>("what-if"), event, move |_: Event| {
+            mark(&own.state.borrow());
+        });
+    }
     // A form would reload the page on Enter.
     if let Ok(Some(form)) = document().query_selector("form#what-if") {
         on(&form, "submit", |event: Event| event.prevent_default());
@@ -69,19 +77,8 @@ fn chosen(id: &str) -> Option<usize> {
 fn ask(page: &Page) {
     let command = {
         let state = page.state.borrow();
-        let own = state
-            .networks
-            .as_ref()
-            .and_then(|networks| WhatIf::nothing(&networks.spiking.model));
-        let Some(own) = own.filter(|_| state.idle()) else {
+        let Some(what_if) = model(&state).filter(|_| state.idle()).map(wanted) else {
             return;
-        };
-        let what_if = WhatIf {
-            steps: number("what-steps") as usize,
-            threshold_scale: number("what-threshold") as f32,
-            group: chosen("what-group").unwrap_or(own.group),
-            window: chosen("what-window"),
-            weight_bits: chosen("what-bits").map_or(own.weight_bits, |bits| bits as u32),
         };
         (what_if, state.images_to_evaluate())
     };
@@ -101,6 +98,32 @@ fn ask(page: &Page) {
     page.draw();
 }
 
+/// The change that the fields describe.
+fn wanted(model: &Ge2msTConfig) -> WhatIf {
+    WhatIf {
+        steps: number("what-steps") as usize,
+        threshold_scale: number("what-threshold") as f32,
+        group: chosen("what-group").unwrap_or(model.temporal.group),
+        window: chosen("what-window"),
+        weight_bits: chosen("what-bits").map_or(32, |bits| bits as u32),
+    }
+}
+
+/// Mark the fields whose values the weights were not trained for.
+fn mark(state: &State) {
+    let untrained = model(state).map_or(Vec::new(), |model| wanted(model).untrained(model));
+    for knob in Knob::ALL {
+        let mark: Element = by_id(match knob {
+            Knob::Steps => "what-steps-mark",
+            Knob::Threshold => "what-threshold-mark",
+            Knob::Group => "what-group-mark",
+            Knob::Window => "what-window-mark",
+            Knob::WeightBits => "what-bits-mark",
+        });
+        show(&mark, untrained.contains(&knob));
+    }
+}
+
 /// Bring fields and words in line with the state.
 pub fn draw(page: &Page) {
     let state = page.state.borrow();
@@ -112,6 +135,7 @@ pub fn draw(page: &Page) {
         if let Some(model) = model(&state) {
             fields(model);
         }
+        mark(&state);
         MADE_FOR.with(|made| *made.borrow_mut() = now.cloned());
     }
     let penalty: HtmlInputElement = by_id("what-penalty");
@@ -153,9 +177,16 @@ fn answer(point: &Point, state: &State) -> String {
             energy_text(bill.spiking_pj)
         ))
     });
+    let untrained = if point.untrained.is_empty() {
+        String::new()
+    } else {
+        let names: Vec<_> = point.untrained.iter().map(|knob| knob.name()).collect();
+        format!("Not trained for: {}. ", names.join(", "))
+    };
     format!(
-        "{}. Run on {} held-out images: accuracy {}, dense {}. Energy {}.{}",
+        "{}. {}Run on {} held-out images: accuracy {}, dense {}. Energy {}.{}",
         point.label,
+        untrained,
         point.images,
         percent(point.accuracy),
         percent(point.dense_accuracy),

@@ -1,5 +1,7 @@
 //! What the page says: one place for its sentences, so that they can be read and tested together.
 
+use super::format::percent;
+
 /// The camera, as the visitor knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Camera {
@@ -130,14 +132,20 @@ pub fn file_kind(name: &str, mime: &str) -> FileKind {
 /// Shown below this confidence, once the network has been trained.
 pub const UNSURE_BELOW: f32 = 0.4;
 
-/// The hint beside a prediction.
-pub fn hint(trained: bool, confidence: f32) -> &'static str {
+/// The hint beside a prediction. `below` is the confidence that 95 of 100 right answers of these weights reach, where
+/// that was measured.
+pub fn hint(trained: bool, confidence: f32, below: Option<f64>) -> String {
+    const UNLIKE: &str = "Unlike my training data: neither answer should be trusted.";
+    let line = below.unwrap_or(f64::from(UNSURE_BELOW));
     if !trained {
-        "These networks have not been trained yet: this is a guess."
-    } else if confidence < UNSURE_BELOW {
-        "Unlike my training data: neither answer should be trusted."
+        "These networks have not been trained yet: this is a guess.".to_owned()
+    } else if f64::from(confidence) >= line {
+        String::new()
+    } else if below.is_some() {
+        let line = percent(line);
+        format!("{UNLIKE} Of 100 right answers on test images, 95 were surer than {line}.")
     } else {
-        ""
+        UNLIKE.to_owned()
     }
 }
 
@@ -190,8 +198,14 @@ mod tests {
 
     #[test]
     fn low_confidence_is_said_only_of_trained_networks() {
-        assert!(hint(true, 0.2).contains("Unlike my training data"));
-        assert!(hint(false, 0.2).contains("not been trained"));
-        assert_eq!(hint(true, 0.9), "");
+        assert!(hint(true, 0.2, None).contains("Unlike my training data"));
+        assert!(hint(false, 0.2, None).contains("not been trained"));
+        assert_eq!(hint(true, 0.9, None), "");
+        let measured = hint(true, 0.5, Some(0.56));
+        assert!(
+            measured.contains("Unlike") && measured.contains("56"),
+            "{measured}"
+        );
+        assert_eq!(hint(true, 0.6, Some(0.56)), "");
     }
 }

@@ -1,19 +1,27 @@
 //! The worker's loop: obey commands, and between them make training steps.
 
+mod images;
+mod inspecting;
 mod looking;
 mod networks;
+mod own;
+mod sampling;
+mod shipped;
 mod training;
 
-use super::dataset;
+use super::dataset::{self, Loaded};
 use super::host::{Host, Incoming, Progress};
 use super::speed::Speed;
-use crate::config::RunConfig;
+use crate::config::{RunConfig, other_classes};
 use crate::data::{Dataset, frame};
-use crate::protocol::{Backend, Command, DatasetInfo, Event, Level, Shown};
+use crate::protocol::{Backend, Command, DatasetInfo, DatasetSource, Event, Level};
 use crate::train::Session;
 use burn::tensor::Device;
 use js_sys::Uint8Array;
 use networks::classes;
+use own::Teaching;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
 
 /// Spiking network and dense twin.
 struct Twins {
@@ -34,7 +42,11 @@ pub struct Engine {
     data: Option<Dataset>,
     /// `Some(None)`: until paused; `Some(Some(n))`: n more steps.
     running: Option<Option<u64>>,
+    /// The visitor's own classes being learned.
+    teaching: Option<Teaching>,
     speed: Speed,
+    /// Data sets asked for so far; only the last one counts.
+    loads: u32,
 }
 
 impl Engine {
@@ -47,22 +59,30 @@ impl Engine {
             twins: None,
             data: None,
             running: None,
+            teaching: None,
             speed: Speed::default(),
+            loads: 0,
         }
     }
 
     /// Obey until the page goes away.
     pub async fn run(mut self) {
         loop {
-            let next = match self.running {
-                Some(_) => self.host.try_next(),
-                None => match self.host.next().await {
+            let next = if self.running.is_some() || self.teaching.is_some() {
+                self.host.try_next()
+            } else {
+                match self.host.next().await {
                     Some(next) => Some(next),
                     None => return,
-                },
+                }
             };
             match next {
-                Some(incoming) => self.obey(incoming).await,
+                Some(Incoming::Asked(command, payload)) => self.obey(command, payload).await,
+                Some(Incoming::Loaded(load, loaded)) => self.loaded(load, *loaded),
+                None if self.teaching.is_some() => {
+                    self.teach_on().await;
+                    self.host.breathe().await;
+                }
                 None => {
                     self.train_step().await;
                     self.host.breathe().await;
@@ -71,7 +91,7 @@ impl Engine {
         }
     }
 
-    async fn obey(&mut self, (command, payload): Incoming) {
+    async fn obey(&mut self, command: Command, payload: JsValue) {
         match command {
             Command::Configure {
                 spiking,
@@ -79,29 +99,23 @@ impl Engine {
                 train_dense,
             } => self.configure(spiking, dense, train_dense),
             Command::Probe { steps } => self.probe(steps).await,
-            Command::LoadDataset { source } => {
-                let progress = Progress::new(&self.host);
-                let report = |label: &str, done, total| progress.report(label, done, total);
-                // A run on the first few thousand pictures need not wait for the others.
-                let front = dataset::Front {
-                    train: self.config().and_then(|config| config.data.train_limit),
-                    held_out: None,
-                };
-                match dataset::load_front(&source, payload, front, report).await {
-                    Ok(loaded) => {
-                        if let Some(text) = loaded.note {
-                            self.host.send(&Event::Notice {
-                                level: Level::Info,
-                                text,
-                            });
-                        }
-                        self.use_data(loaded.dataset);
-                    }
-                    Err(text) => self.host.warn(text),
-                }
+            Command::ConfigureFrom {
+                spiking,
+                dense,
+                train_dense,
+                base,
+                files,
+            } => {
+                self.configure_from([spiking, dense], train_dense, &base, &files)
+                    .await;
             }
+            Command::NewHeads => self.new_heads().await,
+            Command::LoadDataset { source } => self.load(source, payload),
             Command::Train { steps } => self.start(steps),
-            Command::Pause => self.stop(),
+            Command::Pause => {
+                self.teaching = None;
+                self.stop();
+            }
             Command::Reset => self.reset(),
             Command::Evaluate { images } => self.evaluate(images).await,
             Command::Tune {
@@ -136,29 +150,62 @@ impl Engine {
                 images,
                 picture,
             } => {
-                let pixels = Uint8Array::new(&payload).to_vec();
-                let planar = match picture {
-                    None => Ok(None),
-                    Some(Shown::HeldOut { index }) => {
-                        let set = self.data.as_ref().map(|data| &data.held_out);
-                        let set = set.filter(|set| index < set.len());
-                        Ok(set.map(|set| set.image(index).to_vec()))
-                    }
-                    Some(Shown::Pixels { width, height }) => {
-                        frame::rgba_to_image(&pixels, width as usize, height as usize)
-                            .map(|image| Some(image.to_vec()))
-                    }
-                };
-                match planar {
-                    Ok(planar) => self.try_out(what_if, images, planar).await,
-                    Err(error) => self.host.warn(error.to_string()),
+                let planar = picture.map(|picture| self.planar(picture, &payload));
+                match planar.transpose() {
+                    Ok(planar) => self.try_out(what_if, images, planar.flatten()).await,
+                    Err(text) => self.host.warn(text),
                 }
             }
+            Command::Inspect { picture } => self.inspect(picture, &payload).await,
             Command::Samples { from, count } => self.samples(from, count),
+            Command::Pick { indices } => self.pick(&indices),
+            Command::Teach {
+                classes,
+                labels,
+                freeze,
+            } => {
+                let pixels = Uint8Array::new(&payload).to_vec();
+                self.teach(classes, &labels, &pixels, freeze).await;
+            }
             Command::SaveCheckpoint => self.save().await,
             Command::OpenCheckpoint { name } => {
                 self.open(&name, &Uint8Array::new(&payload).to_vec())
             }
+        }
+    }
+
+    /// Starts loading a data set; pictures are answered meanwhile.
+    fn load(&mut self, source: DatasetSource, payload: JsValue) {
+        self.loads += 1;
+        let (host, load) = (self.host.clone(), self.loads);
+        // A run on the first few thousand pictures need not wait for the others.
+        let front = dataset::Front {
+            train: self.config().and_then(|config| config.data.train_limit),
+            held_out: None,
+        };
+        spawn_local(async move {
+            let progress = Progress::new(&host);
+            let report = |label: &str, done, total| progress.report(label, done, total);
+            let loaded = dataset::load_front(&source, payload, front, report).await;
+            host.put(Incoming::Loaded(load, Box::new(loaded)));
+        });
+    }
+
+    fn loaded(&mut self, load: u32, loaded: Result<Loaded, String>) {
+        if load != self.loads {
+            return;
+        }
+        match loaded {
+            Ok(loaded) => {
+                if let Some(text) = loaded.note {
+                    self.host.send(&Event::Notice {
+                        level: Level::Info,
+                        text,
+                    });
+                }
+                self.use_data(loaded.dataset);
+            }
+            Err(text) => self.host.warn(text),
         }
     }
 
@@ -171,6 +218,7 @@ impl Engine {
             held_out: data.held_out.len(),
             origin: data.origin.clone(),
         }));
+        self.send_labels(&data);
         self.data = Some(data);
         self.calibrate();
     }
@@ -194,12 +242,24 @@ impl Engine {
                 .warn("there is no data set yet: wait for it to load, or open one");
             return false;
         };
+        if let Some(own) = &twins.spiking.config().data.classes {
+            self.host.warn(format!(
+                "the networks know your own classes ({}), not those of the data set: go back to the networks from before, or press Reset for fresh ones",
+                own.join(", ")
+            ));
+            return false;
+        }
         let classes = classes(twins.spiking.config());
         if classes != data.classes.len() || data.train.is_empty() {
             self.host.warn(format!(
                 "the network has {classes} classes, the data set {}: choose the data set again to build a network that fits",
                 data.classes.len()
             ));
+            return false;
+        }
+        let own = twins.spiking.config().data.dataset;
+        if own != data.kind {
+            self.host.warn(other_classes(own, data.kind));
             return false;
         }
         true

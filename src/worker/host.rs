@@ -1,5 +1,6 @@
 //! The worker's end of the wire: messages in and out, yielding to the browser, time.
 
+use super::dataset::Loaded;
 use crate::protocol::{Command, Event, Level};
 use async_channel::{Receiver, Sender};
 use js_sys::{Array, Uint8Array};
@@ -8,13 +9,20 @@ use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 
-/// A command and what came with it.
-pub type Incoming = (Command, JsValue);
+/// What the worker's loop takes in.
+#[allow(clippy::large_enum_variant)] // A message at a time; as the protocol's own.
+pub enum Incoming {
+    /// A command and what came with it.
+    Asked(Command, JsValue),
+    /// A data set that was asked for as the nth one, or why there is none.
+    Loaded(u32, Box<Result<Loaded, String>>),
+}
 
 /// Messages from and to the page.
 #[derive(Clone)]
 pub struct Host {
     incoming: Receiver<Incoming>,
+    inbox: Sender<Incoming>,
 }
 
 fn scope() -> DedicatedWorkerGlobalScope {
@@ -32,13 +40,20 @@ impl Host {
                 None,
             );
         }));
-        let (sender, incoming) = async_channel::unbounded();
+        let (inbox, incoming) = async_channel::unbounded();
+        let sender = inbox.clone();
         let listen = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             receive(&event.data(), &sender);
         });
         scope().set_onmessage(Some(listen.as_ref().unchecked_ref()));
         listen.forget(); // Lives as long as the worker.
-        Self { incoming }
+        Self { incoming, inbox }
+    }
+
+    /// Hand something to the worker's own loop.
+    pub fn put(&self, incoming: Incoming) {
+        // As for a command: the receiver lives in the loop.
+        drop(self.inbox.try_send(incoming));
     }
 
     /// The next command; waits for one.
@@ -100,7 +115,7 @@ fn receive(data: &JsValue, sender: &Sender<Incoming>) {
     let text = message.get(0).as_string().unwrap_or_default();
     match serde_json::from_str::<Command>(&text) {
         // The channel is unbounded and its receiver lives in the loop; a closed channel means the loop ended.
-        Ok(command) => drop(sender.try_send((command, message.get(1)))),
+        Ok(command) => drop(sender.try_send(Incoming::Asked(command, message.get(1)))),
         Err(error) => post(
             &Event::Notice {
                 level: Level::Warning,

@@ -7,6 +7,7 @@ mod device;
 mod engine;
 mod host;
 mod look;
+mod shipped;
 mod speed;
 pub mod storage;
 mod try_out;

@@ -104,6 +104,20 @@ fn a_hidden_page_lets_go_of_the_camera() -> Result<()> {
 }
 
 #[test]
+fn an_unplugged_camera_has_words_and_a_way_forward() -> Result<()> {
+    let site = Site::serve()?;
+    let (_folder, mut page) = with_camera(&site, "granted")?;
+    page.press("Start camera")?;
+    page.wait_metric("state", LATER, |state| state == "camera")?;
+    // What the browser tells a track whose device is gone.
+    page.eval("window.streams[0].getTracks()[0].dispatchEvent(new Event('ended'))")?;
+    page.wait_text(&["unplugged, or taken by another program"], SOON)?;
+    page.press("Start camera")?;
+    page.wait_metric("state", LATER, |state| state == "camera")?;
+    Ok(())
+}
+
+#[test]
 fn a_refused_camera_has_words_and_a_way_forward() -> Result<()> {
     let site = Site::serve()?;
     let (_folder, mut page) = with_camera(&site, "denied")?;

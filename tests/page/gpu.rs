@@ -10,6 +10,32 @@ use xtask::page::Page;
 const MUCH_LATER: Duration = Duration::from_secs(1200);
 
 #[test]
+fn a_lost_gpu_has_words_and_the_run_goes_on() -> Result<()> {
+    let site = Site::serve()?;
+    let mut page = Page::open(&Options {
+        webgpu: true,
+        ..Options::default()
+    })?;
+    page.go(&site.url("backend=webgpu&preset=tiny&dataset=synthetic&batch=4&twin=off"))?;
+    page.wait_metric("backend", MUCH_LATER, |backend| backend == "webgpu")?;
+    page.wait_metric("state", MUCH_LATER, |state| state == "ready")?;
+    page.press("Step")?;
+    page.wait_number("step", MUCH_LATER, |at| at == 1.0)?;
+    page.wait_number("kept-step", MUCH_LATER, |at| at == 1.0)?;
+    // Nothing is asked of the engine now: only the lost device itself can tell.
+    ensure!(
+        page.browser.kill_gpu_process()?,
+        "this browser has no GPU process"
+    );
+    page.wait_text(&["the graphics processor went away"], MUCH_LATER)?;
+    page.wait_text(&["resumed from step 1"], MUCH_LATER)?;
+    page.wait_metric("state", MUCH_LATER, |state| state == "paused")?;
+    page.press("Step")?;
+    page.wait_number("step", MUCH_LATER, |at| at == 2.0)?;
+    Ok(())
+}
+
+#[test]
 fn trains_on_webgpu() -> Result<()> {
     let site = Site::serve()?;
     let mut page = Page::open(&Options {

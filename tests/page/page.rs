@@ -8,13 +8,25 @@
 //! Every test has a browser with an empty profile. The site is served from a sub-path, as on GitHub Pages.
 //! No test asserts a time; the waits are long because continuous integration has two busy cores.
 
+mod activity;
+mod address;
+mod barriers;
 mod camera;
 mod checkpoint;
 mod dataset;
 mod energy;
 mod gpu;
+mod keep;
+mod keyboard;
 mod looks;
+mod offline;
+mod own;
 mod picture;
+mod print;
+mod runs;
+mod shipped;
 mod site;
 mod start;
+mod tabs;
 mod training;
+mod trouble;

@@ -34,6 +34,25 @@ pub fn cifar10_binaries(folder: &Path) -> Result<PathBuf> {
     Ok(made)
 }
 
+/// A folder `cifar-100-binary` in the official layout: the real one, or one made below `folder`.
+pub fn cifar100_binaries(folder: &Path) -> Result<PathBuf> {
+    const INNER: &str = "cifar-100-binary";
+    if let Some(cifar) = cifar() {
+        return Ok(cifar.join(INNER));
+    }
+    let made = folder.join(INNER);
+    fs::create_dir_all(&made)?;
+    for (file, seed, count) in [("train.bin", 1, 600), ("test.bin", 2, 200)] {
+        // A coarse label in front of the fine one.
+        let records = coloured(seed, count);
+        let with_coarse = records
+            .chunks_exact(RECORD)
+            .flat_map(|record| [&[0u8][..], record].concat());
+        fs::write(made.join(file), with_coarse.collect::<Vec<u8>>())?;
+    }
+    Ok(made)
+}
+
 /// `count` records, each class a colour under noise.
 fn coloured(seed: u64, count: usize) -> Vec<u8> {
     let mut noise = Noise(seed);
@@ -96,6 +115,11 @@ pub fn two_pictures() -> Result<[Vec<u8>; 2]> {
 
 /// A camera film (Y4M, 320×240) of two seconds: each picture for one second.
 pub fn film(folder: &Path) -> Result<PathBuf> {
+    film_of(folder, 1)
+}
+
+/// The same with each picture for so many seconds.
+pub fn film_of(folder: &Path, seconds: usize) -> Result<PathBuf> {
     const WIDTH: usize = 320;
     const HEIGHT: usize = 240;
     const FRAMES_PER_SECOND: usize = 10;
@@ -123,7 +147,7 @@ pub fn film(folder: &Path) -> Result<PathBuf> {
                 }
             }
         }
-        for _ in 0..FRAMES_PER_SECOND {
+        for _ in 0..FRAMES_PER_SECOND * seconds {
             bytes.extend(b"FRAME\n");
             bytes.extend(&frame);
         }
@@ -136,6 +160,13 @@ pub fn film(folder: &Path) -> Result<PathBuf> {
 /// An uncompressed BMP of the first picture, which every browser opens.
 pub fn image_file(folder: &Path) -> Result<PathBuf> {
     let [picture, _] = two_pictures()?;
+    let path = folder.join("picture.bmp");
+    bmp(&path, &picture)?;
+    Ok(path)
+}
+
+/// Writes a picture of 32×32 RGB as an uncompressed BMP.
+pub fn bmp(path: &Path, picture: &[u8]) -> Result<()> {
     let size = 54 + picture.len() as u32;
     let mut bytes = b"BM".to_vec();
     bytes.extend(size.to_le_bytes());
@@ -153,7 +184,6 @@ pub fn image_file(folder: &Path) -> Result<PathBuf> {
             .chunks_exact(3)
             .flat_map(|rgb| [rgb[2], rgb[1], rgb[0]]),
     );
-    let path = folder.join("picture.bmp");
-    fs::write(&path, bytes)?;
-    Ok(path)
+    fs::write(path, bytes)?;
+    Ok(())
 }

@@ -18,27 +18,49 @@ const PATH: &str = "/some/sub/path/";
 /// The served site; it stops when dropped.
 pub struct Site {
     pub server: Server,
+    /// The folder of no networks.
+    _none: Option<tempfile::TempDir>,
 }
 
 impl Site {
-    /// Serves `dist/` without its data shards.
+    /// Serves `dist/` without its data shards and trained networks.
     pub fn serve() -> Result<Self> {
-        let nothing = std::env::temp_dir().join("gemst-no-shards");
-        Self::with_shards(&nothing)
+        Self::with_shards(&nothing())
     }
 
-    /// Serves `dist/` with these data shards (`FOLDER/cifar10/manifest.json` …).
+    /// Serves a copy of `dist/` as it is.
+    pub fn of(site: &Path) -> Result<Self> {
+        Self::start(site, &nothing(), None)
+    }
+
+    /// Serves `dist/` with these data shards (`FOLDER/cifar10/manifest.json` …), without trained networks.
     pub fn with_shards(folder: &Path) -> Result<Self> {
+        let none = tempfile::tempdir()?;
+        std::fs::write(none.path().join("index.json"), xtask::site::NOTHING_SHIPPED)?;
+        let models = none.path().to_owned();
+        let mut site = Self::with_models(folder, &models)?;
+        site._none = Some(none);
+        Ok(site)
+    }
+
+    /// Serves `dist/` with these data shards and trained networks (`MODELS/index.json` …).
+    pub fn with_models(shards: &Path, models: &Path) -> Result<Self> {
+        Self::start(&xtask::site::dist(), shards, Some(models))
+    }
+
+    fn start(site: &Path, shards: &Path, models: Option<&Path>) -> Result<Self> {
         let mount = |path: String, folder: &Path| Mount {
             path,
             folder: folder.to_owned(),
         };
-        let mounts = [
-            mount(PATH.into(), &xtask::site::dist()),
-            mount(format!("{PATH}data/"), folder),
+        let mut mounts = vec![
+            mount(PATH.into(), site),
+            mount(format!("{PATH}data/"), shards),
         ];
+        mounts.extend(models.map(|models| mount(format!("{PATH}model/"), models)));
         Ok(Self {
             server: Server::start(&mounts, 0)?,
+            _none: None,
         })
     }
 
@@ -47,16 +69,28 @@ impl Site {
         format!("{}{PATH}?{query}", self.server.origin())
     }
 
-    /// Data files that were asked for.
+    /// Bytes of data shards that were asked for.
     pub fn shard_bytes(&self) -> u64 {
-        let prefix = format!("{PATH}data/");
-        self.server
-            .log()
-            .iter()
-            .filter(|served| served.url.starts_with(&prefix) && served.url.ends_with(".bin"))
+        self.bytes_of(|url| url.starts_with("data/") && url.ends_with(".bin"))
+    }
+
+    /// Bytes of trained networks that were asked for.
+    pub fn model_bytes(&self) -> u64 {
+        self.bytes_of(|url| url.contains(".safetensors"))
+    }
+
+    fn bytes_of(&self, wanted: impl Fn(&str) -> bool) -> u64 {
+        let served = self.server.log().into_iter();
+        served
+            .filter(|served| served.url.strip_prefix(PATH).is_some_and(&wanted))
             .map(|served| served.bytes)
             .sum()
     }
+}
+
+/// A folder that is not there.
+pub fn nothing() -> PathBuf {
+    std::env::temp_dir().join("gemst-nothing-here")
 }
 
 /// A small run on the CPU with generated images: what most tests need.

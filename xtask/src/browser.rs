@@ -67,6 +67,22 @@ impl Browser {
         Ok(())
     }
 
+    /// Ends the process that draws and computes for every page, as a driver's crash does; false if there is none.
+    pub fn kill_gpu_process(&mut self) -> Result<bool> {
+        let found = self
+            .connection
+            .call(None, "SystemInfo.getProcessInfo", json!({}))?;
+        let processes = found["processInfo"].as_array().cloned().unwrap_or_default();
+        let gpu = processes.iter().find(|process| process["type"] == "GPU");
+        let Some(id) = gpu.and_then(|process| process["id"].as_u64()) else {
+            return Ok(false);
+        };
+        let status = std::process::Command::new("kill")
+            .args(["-9", &id.to_string()])
+            .status()?;
+        Ok(status.success())
+    }
+
     /// The browser's name and version.
     pub fn version(&mut self) -> Result<String> {
         let version = self

@@ -8,6 +8,7 @@ pub mod bench;
 pub mod browser;
 pub mod data;
 pub mod devtools;
+pub mod offline;
 pub mod page;
 pub mod server;
 pub mod setup;

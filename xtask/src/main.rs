@@ -63,7 +63,12 @@ fn run() -> Result<()> {
         Some("bench") => bench(arguments),
         Some("setup") => {
             nothing_more(arguments)?;
-            setup::ensure(&[Purpose::NativeTest, Purpose::Build, Purpose::BrowserTest])
+            setup::ensure(&[
+                Purpose::NativeTest,
+                Purpose::Build,
+                Purpose::BrowserTest,
+                Purpose::PageTest,
+            ])
         }
         Some("help") => {
             print!("{HELP}");

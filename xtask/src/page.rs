@@ -15,7 +15,10 @@ use std::time::{Duration, Instant};
 /// Between two looks at the page.
 const BLINK: Duration = Duration::from_millis(150);
 
-/// One tab of a browser of its own.
+/// A tab that is not looked at now.
+pub struct Tab(String);
+
+/// One tab of a browser of its own; more with [`Page::another_tab`].
 pub struct Page {
     /// The browser.
     pub browser: Browser,
@@ -28,8 +31,19 @@ pub struct Page {
 impl Page {
     /// Starts a browser with an empty tab.
     pub fn open(options: &Options) -> Result<Self> {
-        let mut browser = Browser::launch(options)?;
-        let connection = &mut browser.connection;
+        let mut page = Self {
+            browser: Browser::launch(options)?,
+            session: String::new(),
+            workers: Vec::new(),
+            record: Record::default(),
+        };
+        page.another_tab()?;
+        Ok(page)
+    }
+
+    /// Opens another tab of the same browser and turns to it; the one before is returned, for [`Page::turn_to`].
+    pub fn another_tab(&mut self) -> Result<Tab> {
+        let connection = &mut self.browser.connection;
         let target =
             connection.call(None, "Target.createTarget", json!({ "url": "about:blank" }))?;
         let attached = connection.call(
@@ -41,25 +55,25 @@ impl Page {
             .as_str()
             .context("the tab has no session")?
             .to_owned();
-        let mut page = Self {
-            browser,
-            session,
-            workers: Vec::new(),
-            record: Record::default(),
-        };
+        let before = self.turn_to(Tab(session));
         for domain in ["Page", "Runtime", "Log", "Network", "DOM", "Inspector"] {
-            page.call(&format!("{domain}.enable"), json!({}))?;
+            self.call(&format!("{domain}.enable"), json!({}))?;
         }
         // Workers wait at their start until the record listens to them, so that nothing is missed.
-        page.call(
+        self.call(
             "Target.setAutoAttach",
             json!({ "autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true }),
         )?;
-        page.call(
+        self.call(
             "Page.setInterceptFileChooserDialog",
             json!({ "enabled": true }),
         )?;
-        Ok(page)
+        Ok(before)
+    }
+
+    /// Turns to another tab; the one before is returned.
+    pub fn turn_to(&mut self, tab: Tab) -> Tab {
+        Tab(std::mem::replace(&mut self.session, tab.0))
     }
 
     /// Sends a command to the tab.

@@ -2,10 +2,12 @@
 //! stable toolchain and nothing else. Each step says what it does, why, and how long it may take; a
 //! tool that is there is not touched; a failure names the step, the cause and the way by hand.
 
+mod axe;
 mod debian;
 mod python;
 mod tool;
 
+pub use axe::axe_script;
 pub use debian::{chromedriver, chromium};
 pub use python::{Python, python_with_numpy};
 use tool::Tool;
@@ -22,6 +24,8 @@ pub enum Purpose {
     NativeTest,
     /// Run tests in a browser.
     BrowserTest,
+    /// Look for barriers in the built page.
+    PageTest,
 }
 
 /// trunk 0.22 needs a newer rustc than the one this workspace promises (1.95).
@@ -76,6 +80,9 @@ fn tools(purposes: &[Purpose]) -> Result<Vec<Tool>> {
             "1 minute",
         ));
         tools.push(debian::browser());
+    }
+    if needs(Purpose::PageTest) {
+        tools.push(axe::axe());
     }
     Ok(tools)
 }

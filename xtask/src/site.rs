@@ -1,6 +1,7 @@
 //! Building `dist/`, the deployable site: trunk compiles and bundles; this file gives the build an id,
 //! adds checkpoints and data shards, and reports the sizes a visitor downloads.
 
+use crate::offline;
 use crate::shell::{command, find, output, root, run};
 use crate::wasm::without_sections;
 use anyhow::{Context, Result};
@@ -24,6 +25,9 @@ pub enum Kind {
 
 /// The page without the WebGPU engine, for [`Kind::Quick`]; trunk's paths are relative to it.
 const QUICK_PAGE: &str = "index.quick.html";
+
+/// `model/index.json` of a site without trained networks.
+pub const NOTHING_SHIPPED: &str = "{\"format\":1,\"models\":[]}\n";
 
 /// Builds the site and returns its folder; the tools must be there ([`crate::setup`]).
 pub fn build(kind: Kind) -> Result<PathBuf> {
@@ -64,6 +68,9 @@ pub fn build(kind: Kind) -> Result<PathBuf> {
     }
     add_folder(&root().join("web/model"), &dist.join("model"))?;
     add_folder(&root().join("data"), &dist.join("data"))?;
+    index(&dist.join("model"))?;
+    // The last file: it lists the others.
+    offline::write(&dist, &id)?;
     report(&dist)?;
     println!(
         "{} is ready, {:.0} s; any static host serves it, from any path",
@@ -132,10 +139,11 @@ fn hash_tree(path: &Path, hasher: &mut DefaultHasher) -> Result<()> {
 /// Workers' files carry no hash in their names; the build id behind each address keeps a browser's
 /// cache from mixing two builds.
 fn write_loader(dist: &Path, engine: &str, id: &str) -> Result<()> {
-    let loader = format!(
-        "import init from './{engine}.js?v={id}';\n\
-         await init({{ module_or_path: new URL('./{engine}_bg.wasm?v={id}', import.meta.url) }});\n"
-    );
+    let template = root().join("web/worker/loader.js");
+    let loader = fs::read_to_string(&template)
+        .with_context(|| format!("reading {}", template.display()))?
+        .replace("ENGINE", engine)
+        .replace("BUILD", id);
     let path = dist.join(format!("{engine}_loader.js"));
     if !path.is_file() {
         anyhow::bail!(
@@ -165,6 +173,17 @@ fn add_folder(from: &Path, to: &Path) -> Result<()> {
                 .or_else(|_| fs::copy(&entry, &target).map(|_| ()))
                 .with_context(|| format!("copying {}", entry.display()))?;
         }
+    }
+    Ok(())
+}
+
+/// An index of no networks where none are shipped: the page asks for one, and a missing file is an error in a
+/// browser's console.
+fn index(models: &Path) -> Result<()> {
+    let index = models.join("index.json");
+    if !index.is_file() {
+        fs::create_dir_all(models)?;
+        fs::write(index, NOTHING_SHIPPED)?;
     }
     Ok(())
 }
@@ -278,6 +297,19 @@ mod tests {
             fs::read_to_string(to.path().join("cifar10/0.bin")).unwrap(),
             "pixels"
         );
+    }
+
+    #[test]
+    fn a_site_without_networks_says_so_and_one_with_them_keeps_its_index() {
+        let dist = tempfile::tempdir().unwrap();
+        let models = dist.path().join("model");
+        index(&models).unwrap();
+        let written = fs::read_to_string(models.join("index.json")).unwrap();
+        assert_eq!(written, NOTHING_SHIPPED);
+        fs::write(models.join("index.json"), "mine").unwrap();
+        index(&models).unwrap();
+        let kept = fs::read_to_string(models.join("index.json")).unwrap();
+        assert_eq!(kept, "mine");
     }
 
     #[test]

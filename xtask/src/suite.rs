@@ -89,11 +89,12 @@ pub fn run_groups(groups: &[Group]) -> Result<()> {
 fn purposes(groups: &[Group]) -> Vec<Purpose> {
     let mut purposes = Vec::new();
     for group in groups {
-        purposes.extend(match group {
-            Group::Native => [Purpose::NativeTest, Purpose::BrowserTest],
-            Group::Web => [Purpose::BrowserTest, Purpose::BrowserTest],
-            Group::Page => [Purpose::Build, Purpose::BrowserTest],
-        });
+        let needed: &[Purpose] = match group {
+            Group::Native => &[Purpose::NativeTest, Purpose::BrowserTest],
+            Group::Web => &[Purpose::BrowserTest],
+            Group::Page => &[Purpose::Build, Purpose::BrowserTest, Purpose::PageTest],
+        };
+        purposes.extend(needed);
     }
     purposes
 }

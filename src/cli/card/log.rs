@@ -1,7 +1,7 @@
 //! How a network was trained, from the log of its run.
 
 use super::super::Failure;
-use crate::config::{Optimizer, RunConfig};
+use crate::config::{Optimizer, RunConfig, preset};
 use crate::report::shipped::Training;
 use serde_json::Value;
 use std::path::Path;
@@ -99,6 +99,11 @@ pub fn reconstructed(config: &RunConfig) -> Training {
             // An f32's digits, not those of its nearest f64.
             command.push_str(&format!(" --{option} {}", value as f32));
         }
+    }
+    let of_preset = preset(&config.preset, config.data.dataset).map(|run| run.model);
+    if of_preset.as_ref() != Some(&config.model) {
+        // Its JSON is in the card.
+        command.push_str(" --model MODEL.json");
     }
     Training {
         command,

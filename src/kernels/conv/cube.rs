@@ -15,7 +15,7 @@ impl ConvOps for CubeBackend {
         w: FloatTensor<Self>,
         p: ConvParams,
     ) -> FloatTensor<Self> {
-        Self::conv2d(x, w, None, options(p).into())
+        Self::conv2d(x, w, None, options(p))
     }
 }
 
@@ -26,7 +26,7 @@ impl ConvGrad for CubeBackend {
         grad: FloatTensor<Self>,
         p: ConvParams,
     ) -> FloatTensor<Self> {
-        Self::conv2d_x_backward(x, w, grad, options(p).into())
+        Self::conv2d_x_backward(x, w, grad, options(p))
     }
 
     fn conv_w_backward(
@@ -35,6 +35,6 @@ impl ConvGrad for CubeBackend {
         grad: FloatTensor<Self>,
         p: ConvParams,
     ) -> FloatTensor<Self> {
-        Self::conv2d_weight_backward(x, w, grad, options(p).into())
+        Self::conv2d_weight_backward(x, w, grad, options(p))
     }
 }

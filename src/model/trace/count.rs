@@ -54,7 +54,7 @@ impl HostCode {
     }
 
     /// Length of the leading time axis of the tensor.
-    fn tensor_steps(self) -> usize {
+    pub(super) fn tensor_steps(self) -> usize {
         match self {
             Self::Binary { steps } => steps,
             Self::Weighted { .. } => 1,
@@ -62,7 +62,7 @@ impl HostCode {
     }
 
     /// Steps of the spike train.
-    fn steps(self) -> usize {
+    pub(super) fn steps(self) -> usize {
         match self {
             Self::Binary { steps } => steps,
             Self::Weighted { bits, groups, .. } => bits * groups,
@@ -70,7 +70,7 @@ impl HostCode {
     }
 
     /// Count the spikes of one number at tensor step `t` into `spikes`; how many there were.
-    fn spikes(self, value: f32, t: usize, spikes: &mut [u64]) -> u64 {
+    pub(super) fn spikes(self, value: f32, t: usize, spikes: &mut [u64]) -> u64 {
         match self {
             Self::Binary { .. } => {
                 let fired = u64::from(value >= 0.5);

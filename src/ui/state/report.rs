@@ -43,6 +43,10 @@ impl State {
             dataset: self.dataset.as_ref().map_or_else(String::new, |info| {
                 format!("{}, {}", info.kind.name(), info.origin)
             }),
+            classes: self
+                .dataset
+                .as_ref()
+                .map_or_else(Vec::new, |info| info.classes.clone()),
             step: self.run.step,
             curve: self.history.rows().iter().map(point).collect(),
             evaluation: evaluation.map(|(_, spiking, dense)| Evaluations {

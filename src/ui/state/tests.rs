@@ -4,6 +4,8 @@ use crate::energy::census;
 use crate::protocol::StepFigures;
 use crate::ui::figures::{figures, status};
 
+mod follow;
+
 fn ready(state: &State, step: u64) -> Event {
     let (spiking, dense) = state.settings.runs();
     Event::Ready {

@@ -2,7 +2,7 @@
 //! networks that were run have a point.
 
 use super::State;
-use crate::config::WhatIf;
+use crate::config::{Knob, ModelConfig, WhatIf};
 use crate::energy::{Activity, Assumptions, Census, Comparison, RulingKind, compare};
 use crate::protocol::{Classification, Evaluation, Event};
 use crate::report::TrailPoint;
@@ -17,6 +17,8 @@ pub struct Point {
     pub label: String,
     /// Whether it is a changed copy.
     pub tried: bool,
+    /// What it was not trained for.
+    pub untrained: Vec<Knob>,
     /// Images run.
     pub images: usize,
     /// Share right, spiking.
@@ -119,7 +121,14 @@ impl State {
             weight_bits: what_if.weight_bits,
         };
         let answer = picture.as_ref().map(|(answer, _)| answer.clone());
+        let untrained = match &run.model {
+            ModelConfig::Ge2msT(model) => what_if.untrained(model),
+            ModelConfig::DenseVit(_) => Vec::new(),
+        };
         self.push(label, true, [spiking, dense], answer, counts);
+        if let Some(point) = self.trail.last_mut() {
+            point.untrained = untrained;
+        }
     }
 
     fn push(
@@ -133,6 +142,7 @@ impl State {
         let with = &self.pricing.with;
         let point = Point {
             tried,
+            untrained: Vec::new(),
             images: spiking.images,
             accuracy: spiking.accuracy,
             dense_accuracy: dense.accuracy,

@@ -20,6 +20,7 @@ fn every_parameter_survives_the_round_trip() {
         freeze: Freeze::AllButLast { blocks: 2 },
         penalty: 0.25,
         twin: false,
+        start: Some(Start::Fresh),
     };
     let query = serialise(&settings);
     for key in [
@@ -33,6 +34,7 @@ fn every_parameter_survives_the_round_trip() {
         "freeze=all-but-last-2",
         "penalty=0.25",
         "twin=off",
+        "start=fresh",
     ] {
         assert!(query.contains(key), "{query} lacks {key}");
     }
@@ -73,6 +75,7 @@ fn unknown_names_and_words_give_the_default_and_say_so() {
         "dataset=mnist",
         "freeze=some",
         "twin=maybe",
+        "start=imagenet",
         "lr=NaN",
         "lr=quick",
         "batch=3.5",

@@ -39,12 +39,19 @@ impl Engine {
             progress.report("evaluating on held-out images", to as u64, total as u64);
             self.host.breathe().await;
         }
-        let [spiking, dense] = tallies;
+        let [mut spiking, mut dense] = tallies;
+        let step = twins.spiking.steps_made();
+        let predicted = Event::Predicted {
+            step,
+            spiking: std::mem::take(&mut spiking.predicted),
+            dense: std::mem::take(&mut dense.predicted),
+        };
         self.host.send(&Event::Evaluated {
-            step: twins.spiking.steps_made(),
+            step,
             spiking: spiking.evaluation(true),
             dense: dense.evaluation(false),
         });
+        self.host.send(&predicted);
     }
 
     pub(super) async fn try_out(&self, what_if: WhatIf, images: usize, picture: Option<Vec<u8>>) {
@@ -68,6 +75,8 @@ impl Engine {
 
     pub(super) async fn classify(&self, id: u64, label: Option<usize>, planar: &[u8]) {
         let Some(twins) = &self.twins else { return };
+        // The data set's classes are not the visitor's own.
+        let label = label.filter(|_| twins.spiking.config().data.classes.is_none());
         let looked = async {
             let (spiking, spikes) = look(&twins.spiking, planar).await?;
             let (dense, _) = look(&twins.dense, planar).await?;

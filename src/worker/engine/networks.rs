@@ -1,7 +1,7 @@
 //! The two networks of a worker: drawn, tuned, saved, opened.
 
 use super::{Engine, Twins};
-use crate::config::{ModelConfig, RunConfig};
+use crate::config::RunConfig;
 use crate::data::batch::eval_batch;
 use crate::energy::census;
 use crate::protocol::Event;
@@ -13,6 +13,7 @@ const CALIBRATION: usize = 16;
 
 impl Engine {
     pub(super) fn configure(&mut self, spiking: RunConfig, dense: RunConfig, train_dense: bool) {
+        self.teaching = None;
         let weights = format!("fresh weights, seed {}", spiking.seed);
         match self.build(spiking, dense) {
             Ok((spiking, dense)) => {
@@ -35,6 +36,7 @@ impl Engine {
     pub(super) fn calibrate(&self) {
         if let (Some(twins), Some(data)) = (&self.twins, &self.data)
             && twins.fresh
+            && twins.spiking.config().data.classes.is_none()
             && classes(twins.spiking.config()) == data.classes.len()
         {
             let batch = eval_batch(&data.train, 0..CALIBRATION.min(data.train.len()));
@@ -69,7 +71,17 @@ impl Engine {
 
     pub(super) fn reset(&mut self) {
         if let Some(twins) = &self.twins {
-            let (spiking, dense) = (twins.spiking.config().clone(), twins.dense.config().clone());
+            // Fresh networks are for the data set; a visitor's own classes are learned from trained ones.
+            let of_set = |config: &RunConfig| {
+                let mut config = config.clone();
+                if config.data.classes.take().is_some() {
+                    let kind = self.data.as_ref().map(|data| data.kind);
+                    config.data.dataset = kind.unwrap_or(config.data.dataset);
+                    config.model = config.model.with_classes(config.data.dataset.classes());
+                }
+                config
+            };
+            let (spiking, dense) = (of_set(twins.spiking.config()), of_set(twins.dense.config()));
             self.configure(spiking, dense, twins.train_dense);
         }
     }
@@ -98,8 +110,12 @@ impl Engine {
         match saved.await {
             Ok(checkpoint) => {
                 let step = twins.spiking.steps_made();
-                let preset = &twins.spiking.config().preset;
-                let name = format!("gemst-{preset}-step{step}.safetensors");
+                let config = twins.spiking.config();
+                let what = match config.data.classes {
+                    Some(_) => "own-classes".to_owned(),
+                    None => format!("step{step}"),
+                };
+                let name = format!("gemst-{}-{what}.safetensors", config.preset);
                 self.host.send_with(
                     &Event::Checkpoint { name, step },
                     &checkpoint.to_bytes(Precision::F32),
@@ -114,6 +130,7 @@ impl Engine {
     pub(super) fn open(&mut self, name: &str, bytes: &[u8]) {
         match self.opened(name, bytes) {
             Ok(twins) => {
+                self.teaching = None;
                 self.stop();
                 self.twins = Some(twins);
                 self.announce();
@@ -161,8 +178,5 @@ impl Engine {
 }
 
 pub(super) fn classes(config: &RunConfig) -> usize {
-    match &config.model {
-        ModelConfig::Ge2msT(model) => model.classes,
-        ModelConfig::DenseVit(model) => model.classes,
-    }
+    config.model.classes()
 }

@@ -1,7 +1,7 @@
 //! Training steps, and the timing of some.
 
-use super::Engine;
 use super::networks::classes;
+use super::{Engine, sampling};
 use crate::config::RunConfig;
 use crate::data::{
     Sampler,
@@ -63,10 +63,17 @@ impl Engine {
         let spiking = twins.spiking.step(&batch);
         let dense = twins.train_dense.then(|| twins.dense.step(&batch));
         let read = backend == Backend::Cpu || last || spiking.step % GPU_READ_EVERY == 0;
+        let sample = sampling::sample(&spiking, read);
         let report = report(spiking, dense, read).await;
         self.speed.add(now_ms(), batch.size);
         match report {
-            Ok(report) => self.finish_step(report, last),
+            Ok(report) => {
+                let step = report.step;
+                self.finish_step(report, last);
+                if let Some(sample) = sample {
+                    self.send_sample(step, sample).await;
+                }
+            }
             Err(text) => {
                 self.running = None;
                 self.host.send(&Event::Fatal { text });

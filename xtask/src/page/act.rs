@@ -27,6 +27,38 @@ impl Page {
         Ok(())
     }
 
+    /// Presses a key (`KeyboardEvent.key`) of the keyboard: one character, or one of the names below.
+    pub fn key(&mut self, key: &str) -> Result<()> {
+        let (code, text) = match key {
+            "Tab" => (9, ""),
+            "Enter" => (13, "\r"),
+            "Escape" => (27, ""),
+            " " => (32, " "),
+            "." => (190, "."),
+            "?" => (191, "?"),
+            "Shift+Tab" => (9, ""),
+            one => (
+                u32::from(*one.to_uppercase().as_bytes().first().unwrap_or(&0)),
+                one,
+            ),
+        };
+        let shift = key == "?" || key.starts_with("Shift+");
+        let name = key.strip_prefix("Shift+").unwrap_or(key);
+        for kind in ["keyDown", "keyUp"] {
+            let mut event = json!({
+                "type": kind,
+                "key": name,
+                "windowsVirtualKeyCode": code,
+                "modifiers": if shift { 8 } else { 0 },
+            });
+            if kind == "keyDown" && !text.is_empty() {
+                event["text"] = text.into();
+            }
+            self.call("Input.dispatchKeyEvent", event)?;
+        }
+        Ok(())
+    }
+
     /// Whether the button of this accessible name is offered, and enabled.
     pub fn offers(&mut self, name: &str) -> Result<bool> {
         Ok(self.button(name)?.is_some_and(|button| button.enabled))
@@ -34,6 +66,11 @@ impl Page {
 
     /// Presses a button that opens a file chooser, and chooses this file.
     pub fn choose(&mut self, button: &str, file: &Path) -> Result<()> {
+        self.choose_all(button, &[file.to_owned()])
+    }
+
+    /// The same with several files at once.
+    pub fn choose_all(&mut self, button: &str, files: &[PathBuf]) -> Result<()> {
         self.record.chooser = None;
         self.press(button)?;
         let input = self.wait("a file chooser", PATIENCE, |page| {
@@ -41,7 +78,7 @@ impl Page {
         })?;
         self.call(
             "DOM.setFileInputFiles",
-            json!({ "files": [file], "backendNodeId": input }),
+            json!({ "files": files, "backendNodeId": input }),
         )?;
         Ok(())
     }
@@ -69,6 +106,13 @@ impl Page {
             json!({ "features": features }),
         )?;
         Ok(())
+    }
+
+    /// The page as it prints, as a PDF.
+    pub fn pdf(&mut self) -> Result<Vec<u8>> {
+        let printed = self.call("Page.printToPDF", json!({ "preferCSSPageSize": true }))?;
+        let data = printed["data"].as_str().context("a PDF has data")?;
+        Ok(base64::engine::general_purpose::STANDARD.decode(data)?)
     }
 
     /// Writes a PNG of the whole page, as far down as it goes.
