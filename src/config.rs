@@ -17,7 +17,7 @@ pub use what_if::{Knob, WhatIf};
 use serde::{Deserialize, Serialize};
 
 /// Version of the serialised [`RunConfig`]; a checkpoint of another version is refused by name.
-pub const CONFIG_FORMAT: u32 = 1;
+pub const CONFIG_FORMAT: u32 = 2;
 
 /// Everything that defines a run: the same value on the same CPU backend gives the same losses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,7 +90,7 @@ impl Optimizer {
 
 /// Which parameters a step may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "policy")]
+#[serde(rename_all = "kebab-case")]
 pub enum Freeze {
     /// Everything is trained.
     Nothing,

@@ -1,14 +1,20 @@
 //! Everything the page and a worker say to each other.
 //!
-//! A message is a JavaScript array `[json, payload?]`: `json` is a [`Command`] or an [`Event`] as
-//! text, `payload` a transferable (`ArrayBuffer`) or a `File` where a variant names one. Both sides are built from
-//! this file, so a stale worker shows up as a wrong [`PROTOCOL`] number, not as a strange failure.
+//! A message is a JavaScript array `[bytes, payload?]`: `bytes` is a [`Command`] or an [`Event`] in postcard's
+//! format ([`pack`]), `payload` a transferable (`ArrayBuffer`) or a `File` where a variant names one. A worker that
+//! its program cannot speak for (it was not loaded, or its GPU is gone) sends a string instead, for
+//! [`Event::Fatal`]. Both sides are built from this file, so a stale worker shows up as a wrong [`PROTOCOL`] number
+//! in [`Event::Hello`], whose place and first field never change, not as a strange failure.
 
+mod finite;
 mod inspection;
 mod shown;
+mod text;
+mod wire;
 
 pub use inspection::{HeadGroupSpikes, Inspection, LayerSample};
 pub use shown::Shown;
+pub use wire::{pack, unpack};
 
 use crate::config::{DatasetKind, Freeze, RunConfig, WhatIf};
 use crate::energy::{Activity, Census};
@@ -16,7 +22,7 @@ use crate::report::shipped::ShippedFile;
 use serde::{Deserialize, Serialize};
 
 /// Version of this file; sent with [`Event::Hello`].
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 /// [`Event::Ready`]'s weights begin with this where they are those of shipped networks, heads included.
 pub const SHIPPED_WEIGHTS: &str = "shipped weights";
 
@@ -32,15 +38,17 @@ pub enum Backend {
 
 /// What the page asks of a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "command")]
+#[serde(rename_all = "kebab-case")]
 #[allow(clippy::large_enum_variant)] // Messages are rare and short-lived; boxes would only clutter them.
 pub enum Command {
     /// Build the networks of these runs (spiking first, then the dense twin) with fresh weights.
     /// Answered by [`Event::Ready`]. The data set in use stays unless [`Command::LoadDataset`] follows.
     Configure {
         /// The spiking run.
+        #[serde(with = "text")]
         spiking: RunConfig,
         /// The dense twin's run; same seed, data and recipe.
+        #[serde(with = "text")]
         dense: RunConfig,
         /// Whether Train and Step train the dense twin on the same batches too.
         train_dense: bool,
@@ -50,8 +58,10 @@ pub enum Command {
     /// Answered by [`Event::Ready`].
     ConfigureFrom {
         /// The spiking run.
+        #[serde(with = "text")]
         spiking: RunConfig,
         /// The dense twin's run.
+        #[serde(with = "text")]
         dense: RunConfig,
         /// Whether Train and Step train the dense twin too.
         train_dense: bool,
@@ -172,7 +182,7 @@ pub enum Command {
 
 /// Where a data set comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "from")]
+#[serde(rename_all = "kebab-case")]
 pub enum DatasetSource {
     /// Shards beside the page: `base` is the URL of the folder that holds `manifest.json`.
     Shards {
@@ -192,7 +202,7 @@ pub enum DatasetSource {
 
 /// What a worker tells the page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "event")]
+#[serde(rename_all = "kebab-case")]
 #[allow(clippy::large_enum_variant)] // Messages are rare and short-lived; boxes would only clutter them.
 pub enum Event {
     /// First message: the worker listens from here on.
@@ -207,8 +217,10 @@ pub enum Event {
     /// The networks are built (after Configure, Reset or OpenCheckpoint).
     Ready {
         /// The runs in force; after OpenCheckpoint those of the file.
+        #[serde(with = "text")]
         spiking: RunConfig,
         /// The dense twin's run.
+        #[serde(with = "text")]
         dense: RunConfig,
         /// Step of the spiking run.
         step: u64,

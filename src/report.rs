@@ -9,6 +9,7 @@ mod markdown;
 mod model_card;
 pub mod shipped;
 
+pub use confusion::{Mistake, mistakes};
 pub use counts::{COUNT_COLUMNS, count_rows};
 pub use energy_table::energy_table;
 pub use model_card::model_card;

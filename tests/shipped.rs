@@ -245,7 +245,7 @@ fn networks_become_a_folder_with_index_cards_and_a_recorded_run() {
     assert_ne!(checksum(&bytes), spiking.file.crc32);
 
     // Networks of an index without any, as a site has where nothing is shipped.
-    let nothing = Index::from_json("{\"format\":1,\"models\":[]}").expect("an index");
+    let nothing = Index::from_json("{\"format\":2,\"models\":[]}").expect("an index");
     assert!(nothing.models.is_empty());
     let later = Index::from_json("{\"format\":99,\"models\":[]}");
     assert!(later.is_err_and(|why| why.contains("format is 99")));

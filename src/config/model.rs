@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which network a run trains.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
+#[serde(rename_all = "kebab-case")]
 pub enum ModelConfig {
     /// The spiking transformer.
     Ge2msT(Ge2msTConfig),
@@ -101,7 +101,7 @@ pub struct VitConfig {
 
 /// The spiking neuron.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum NeuronConfig {
     /// Leaky integrate-and-fire (SpikingJelly's definition; the design card's neuron).
     Lif {
@@ -153,7 +153,7 @@ pub enum Reset {
 
 /// Surrogate derivative of the Heaviside step at `u = H - v_threshold`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
+#[serde(rename_all = "kebab-case")]
 pub enum Surrogate {
     /// `(a/2) / (1 + (pi a u / 2)^2)`.
     Atan {
@@ -179,7 +179,7 @@ pub enum Surrogate {
 
 /// How the image becomes input over time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
+#[serde(rename_all = "kebab-case")]
 pub enum InputCoding {
     /// The image itself enters at every step; the first convolution is computed once.
     Direct,

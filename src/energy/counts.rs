@@ -62,7 +62,7 @@ pub struct LayerSpec {
 
 /// Geometry of a synaptic layer, for one time step of one picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "op")]
+#[serde(rename_all = "kebab-case")]
 pub enum LayerOp {
     /// Square convolution on a square map.
     Conv {
@@ -110,7 +110,7 @@ pub enum LayerOp {
 
 /// What a synaptic layer's input is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "signal")]
+#[serde(rename_all = "kebab-case")]
 pub enum Signal {
     /// Real numbers: every connection is a multiply-accumulate.
     Real,

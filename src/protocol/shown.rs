@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A picture that a worker has or gets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "picture")]
+#[serde(rename_all = "kebab-case")]
 pub enum Shown {
     /// A held-out image.
     HeldOut {

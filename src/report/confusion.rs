@@ -46,24 +46,49 @@ fn confusion(text: &mut String, evaluation: &Evaluation, classes: &[String]) {
         });
         return table(text, &header, rows);
     }
-    let mut wrong: Vec<(u32, usize, usize)> = Vec::new();
-    for (truth, row) in counts.iter().enumerate() {
-        for (answer, count) in row.iter().enumerate() {
-            if truth != answer && *count > 0 {
-                wrong.push((*count, truth, answer));
+    let _ = writeln!(text, "The most frequent of {} classes:\n", counts.len());
+    for one in mistakes(counts).into_iter().take(LINES) {
+        let _ = writeln!(
+            text,
+            "- {} taken for {}: {}",
+            name(one.truth),
+            name(one.said),
+            one.count
+        );
+    }
+}
+
+/// A mistake and how often it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mistake {
+    /// True class.
+    pub truth: usize,
+    /// The class it was taken for.
+    pub said: usize,
+    /// Images.
+    pub count: u32,
+    /// Images of the true class.
+    pub of: u32,
+}
+
+/// The mistakes, most frequent first; of equal counts the larger share of its class first, then in class order.
+pub fn mistakes(confusion: &[Vec<u32>]) -> Vec<Mistake> {
+    let mut all = Vec::new();
+    for (truth, row) in confusion.iter().enumerate() {
+        let of = row.iter().sum();
+        for (said, &count) in row.iter().enumerate() {
+            if truth != said && count > 0 {
+                all.push(Mistake {
+                    truth,
+                    said,
+                    count,
+                    of,
+                });
             }
         }
     }
-    wrong.sort_by_key(|(count, truth, answer)| (std::cmp::Reverse(*count), *truth, *answer));
-    let _ = writeln!(text, "The most frequent of {} classes:\n", counts.len());
-    for (count, truth, answer) in wrong.into_iter().take(LINES) {
-        let _ = writeln!(
-            text,
-            "- {} taken for {}: {count}",
-            name(truth),
-            name(answer)
-        );
-    }
+    all.sort_by_key(|one| (std::cmp::Reverse(one.count), one.of, one.truth, one.said));
+    all
 }
 
 #[cfg(test)]
@@ -101,5 +126,18 @@ mod tests {
         confusion(&mut text, &evaluation(100), &[]);
         assert!(text.contains("- 1 taken for 0: 3"), "{text}");
         assert!(!text.contains('|'), "{text}");
+    }
+
+    #[test]
+    fn mistakes_come_by_count_then_by_share_and_hits_not_at_all() {
+        let confusion = vec![vec![90, 4, 6], vec![2, 5, 0], vec![6, 0, 4]];
+        let order: Vec<_> = mistakes(&confusion)
+            .iter()
+            .map(|one| (one.truth, one.said, one.count, one.of))
+            .collect();
+        assert_eq!(
+            order,
+            [(2, 0, 6, 10), (0, 2, 6, 100), (0, 1, 4, 100), (1, 0, 2, 7)]
+        );
     }
 }

@@ -8,7 +8,7 @@ use crate::protocol::Classification;
 use serde::{Deserialize, Serialize};
 
 /// Version of [`Index`] and [`Recorded`].
-pub const SHIPPED_FORMAT: u32 = 1;
+pub const SHIPPED_FORMAT: u32 = 2;
 /// Name of the [`Index`] in the folder of the shipped networks.
 pub const INDEX_FILE: &str = "index.json";
 /// Name of the [`Recorded`] run in the same folder.
@@ -27,7 +27,6 @@ pub struct Index {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Shipped {
     /// The file, its size and checksum.
-    #[serde(flatten)]
     pub file: ShippedFile,
     /// `spiking` or `dense`.
     pub role: String,

@@ -79,7 +79,7 @@ fn empty(kind: RulingKind, names: [&str; 3]) -> Element {
         ],
     );
     let items = make("details", "ruling-items", "");
-    let summary = format!("Item by item: {}", kind.title().to_lowercase());
+    let summary = format!("Item by item: {}", kind.title().to_ascii_lowercase());
     let table = make("table", "", "");
     append(&items, &[&make("summary", "", &summary), &table]);
     append(

@@ -219,7 +219,7 @@ fn words(state: &State, browser: &Browser, pages: usize) -> String {
         parts.push(names(&filter.truth));
     }
     if let Some((side, said)) = &filter.said {
-        let side = side.name().to_lowercase();
+        let side = side.name().to_ascii_lowercase();
         parts.push(format!("taken for {} by the {side} network", names(said)));
     }
     let found = match browser.matching.len() {
@@ -279,7 +279,11 @@ fn shot(page: &Page, state: &State, index: usize, rgb: &[u8]) -> Element {
         let text = format!("{} {sign} {said}", &network[..1]);
         let line = make("span", &format!("shot-said {word}"), &text);
         set_attribute(&line, "aria-hidden", "true");
-        set_attribute(&item, &format!("data-{}", network.to_lowercase()), word);
+        set_attribute(
+            &item,
+            &format!("data-{}", network.to_ascii_lowercase()),
+            word,
+        );
         lines.push(line);
     }
     let picture = button("thumb", "", &name);

@@ -62,7 +62,7 @@ impl AdapterInfo {
 
     /// Whether the adapter runs on the processor.
     pub fn is_software(&self) -> bool {
-        let name = self.name().to_lowercase();
+        let name = self.name().to_ascii_lowercase();
         self.fallback
             || SOFTWARE.iter().any(|word| {
                 name.split(|c: char| !c.is_alphanumeric() && c != ' ')

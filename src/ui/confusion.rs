@@ -81,39 +81,6 @@ pub fn folded(confusion: &[Vec<u32>], groups: &[Group]) -> Vec<Vec<u32>> {
         .collect()
 }
 
-/// A mistake and how often it was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mistake {
-    /// True class.
-    pub truth: usize,
-    /// The class it was taken for.
-    pub said: usize,
-    /// Images.
-    pub count: u32,
-    /// Images of the true class.
-    pub of: u32,
-}
-
-/// The mistakes, most frequent first; of equal counts the larger share of its class first, then in class order.
-pub fn mistakes(confusion: &[Vec<u32>]) -> Vec<Mistake> {
-    let mut all = Vec::new();
-    for (truth, row) in confusion.iter().enumerate() {
-        let of = row.iter().sum();
-        for (said, &count) in row.iter().enumerate() {
-            if truth != said && count > 0 {
-                all.push(Mistake {
-                    truth,
-                    said,
-                    count,
-                    of,
-                });
-            }
-        }
-    }
-    all.sort_by_key(|one| (std::cmp::Reverse(one.count), one.of, one.truth, one.said));
-    all
-}
-
 /// Share of a class's images that were named rightly; `None` without any.
 pub fn recall(confusion: &[Vec<u32>], class: usize) -> Option<f64> {
     let row = confusion.get(class)?;
@@ -166,19 +133,6 @@ mod tests {
             .flat_map(|&row| [4, 30, 55, 72, 95].map(|column| confusion[row][column]))
             .sum();
         assert_eq!(folded[0][0], beaver_to_whale);
-    }
-
-    #[test]
-    fn mistakes_come_by_count_then_by_share_and_hits_not_at_all() {
-        let confusion = vec![vec![90, 4, 6], vec![2, 5, 0], vec![6, 0, 4]];
-        let order: Vec<_> = mistakes(&confusion)
-            .iter()
-            .map(|one| (one.truth, one.said, one.count, one.of))
-            .collect();
-        assert_eq!(
-            order,
-            [(2, 0, 6, 10), (0, 2, 6, 100), (0, 1, 4, 100), (1, 0, 2, 7)]
-        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! One worker: starts it, sends commands, hands on what it says.
 
 use super::dom::message;
-use crate::protocol::{Backend, Command, Event};
-use js_sys::{Array, ArrayBuffer};
+use crate::protocol::{Backend, Command, Event, pack, unpack};
+use js_sys::{Array, ArrayBuffer, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
 
@@ -11,7 +11,7 @@ use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
 pub enum Report {
     /// An event and its payload.
     Said(Box<Event>, JsValue),
-    /// It said something unreadable; JSON has no NaN, so this is how figures arrive that are no numbers.
+    /// It said something unreadable, or figures that are no numbers.
     Garbled(String),
     /// It broke.
     Broke(String),
@@ -78,8 +78,8 @@ impl Engine {
 
     /// Send a command. An `ArrayBuffer` payload is transferred, so it is gone here afterwards.
     pub fn send(&self, command: &Command, payload: Option<&JsValue>) {
-        let json = serde_json::to_string(command).expect("commands are plain data");
-        let parts = Array::of1(&json.into());
+        let bytes = pack(command).expect("commands are plain data");
+        let parts = Array::of1(&Uint8Array::from(bytes.as_slice()).into());
         let transfer = Array::new();
         if let Some(payload) = payload {
             parts.push(payload);
@@ -110,12 +110,18 @@ fn loader(backend: Backend) -> &'static str {
 }
 
 fn read(data: &JsValue) -> Report {
-    let json = data
-        .dyn_ref::<Array>()
-        .and_then(|parts| parts.get(0).as_string())
-        .unwrap_or_default();
-    match serde_json::from_str(&json) {
-        Ok(event) => Report::Said(Box::new(event), Array::from(data).get(1)),
-        Err(error) => Report::Garbled(error.to_string()),
+    let Some(parts) = data.dyn_ref::<Array>() else {
+        return Report::Garbled("no message".into());
+    };
+    let first = parts.get(0);
+    if let Some(text) = first.as_string() {
+        return Report::Said(Box::new(Event::Fatal { text }), JsValue::UNDEFINED);
+    }
+    match unpack(&Uint8Array::new(&first).to_vec()) {
+        Ok(event) if !Event::is_finite(&event) => {
+            Report::Garbled("figures that are no numbers".into())
+        }
+        Ok(event) => Report::Said(Box::new(event), parts.get(1)),
+        Err(error) => Report::Garbled(error),
     }
 }

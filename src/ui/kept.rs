@@ -5,7 +5,7 @@ use super::format::{bytes, grouped};
 use serde::{Deserialize, Serialize};
 
 /// Version of [`Record`].
-pub const RECORD_FORMAT: u32 = 1;
+pub const RECORD_FORMAT: u32 = 2;
 /// Runs kept; beyond that the shortest makes room.
 pub const KEPT_RUNS: usize = 4;
 /// Steps after which a checkpoint is taken.
@@ -185,7 +185,7 @@ mod tests {
         };
         let text = serde_json::to_string(&record).unwrap();
         assert_eq!(read(&text), Some(record));
-        assert_eq!(read(&text.replace("\"format\":1", "\"format\":2")), None);
+        assert_eq!(read(&text.replace("\"format\":2", "\"format\":3")), None);
         assert_eq!(read("torn"), None);
     }
 

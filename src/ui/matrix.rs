@@ -2,7 +2,7 @@
 
 use super::app::Page;
 use super::browser;
-use super::confusion::{Group, folded, groups, mistakes};
+use super::confusion::{Group, folded, groups};
 use super::dom::{
     append, button, by_id, clear, document, focus, make, on, rebuilt, row_head, set_attribute,
     set_property, set_text, show,
@@ -11,6 +11,7 @@ use super::format::grouped;
 use super::gallery::{Filter, Side};
 use super::state::State;
 use crate::protocol::Evaluation;
+use crate::report::mistakes;
 use std::cell::Cell;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, Event, KeyboardEvent};

@@ -34,7 +34,7 @@ const MEMORY: [&str; 7] = [
 
 /// The cause behind an engine's last words.
 pub fn cause(text: &str) -> Cause {
-    let text = text.to_lowercase();
+    let text = text.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|words| text.contains(words));
     if says(&MEMORY) {
         Cause::Memory

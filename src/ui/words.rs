@@ -114,7 +114,7 @@ pub enum FileKind {
 
 /// Sort a file by name and MIME type.
 pub fn file_kind(name: &str, mime: &str) -> FileKind {
-    let name = name.to_lowercase();
+    let name = name.to_ascii_lowercase();
     let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
     if ends(&[".tar.gz", ".tgz", ".tar", ".bin"]) {
         FileKind::Dataset

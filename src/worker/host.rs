@@ -1,7 +1,7 @@
 //! The worker's end of the wire: messages in and out, yielding to the browser, time.
 
 use super::dataset::Loaded;
-use crate::protocol::{Command, Event, Level};
+use crate::protocol::{Command, Event, Level, pack, unpack};
 use async_channel::{Receiver, Sender};
 use js_sys::{Array, Uint8Array};
 use std::cell::RefCell;
@@ -112,8 +112,7 @@ pub fn now_ms() -> f64 {
 
 fn receive(data: &JsValue, sender: &Sender<Incoming>) {
     let message = Array::from(data);
-    let text = message.get(0).as_string().unwrap_or_default();
-    match serde_json::from_str::<Command>(&text) {
+    match unpack::<Command>(&Uint8Array::new(&message.get(0)).to_vec()) {
         // The channel is unbounded and its receiver lives in the loop; a closed channel means the loop ended.
         Ok(command) => drop(sender.try_send(Incoming::Asked(command, message.get(1)))),
         Err(error) => post(
@@ -129,10 +128,11 @@ fn receive(data: &JsValue, sender: &Sender<Incoming>) {
 }
 
 fn post(event: &Event, bytes: Option<&[u8]>) {
-    let json = serde_json::to_string(event).unwrap_or_else(|error| {
-        format!(r#"{{"event":"fatal","text":"a message could not be written: {error}"}}"#)
-    });
-    let message = Array::of1(&JsValue::from_str(&json));
+    let first = match pack(event) {
+        Ok(bytes) => Uint8Array::from(bytes.as_slice()).into(),
+        Err(error) => JsValue::from_str(&format!("a message could not be written: {error}")),
+    };
+    let message = Array::of1(&first);
     let sent = match bytes {
         None => scope().post_message(&message),
         Some(bytes) => {

@@ -1,6 +1,6 @@
-// Starts an engine. What ends it without Rust's knowledge is told here, in the words of the protocol: a GPU that goes
+// Starts an engine. What ends it without Rust's knowledge is told here, as plain text: a GPU that goes
 // away while nothing is asked of it, and an error inside a promise, which no `error` event reports.
-const stopped = (text) => postMessage([JSON.stringify({ event: "fatal", text })]);
+const stopped = (text) => postMessage([text]);
 
 addEventListener("unhandledrejection", ({ reason }) => stopped(String(reason?.message ?? reason)));
 

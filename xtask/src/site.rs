@@ -27,7 +27,7 @@ pub enum Kind {
 const QUICK_PAGE: &str = "index.quick.html";
 
 /// `model/index.json` of a site without trained networks.
-pub const NOTHING_SHIPPED: &str = "{\"format\":1,\"models\":[]}\n";
+pub const NOTHING_SHIPPED: &str = "{\"format\":2,\"models\":[]}\n";
 
 /// Builds the site and returns its folder; the tools must be there ([`crate::setup`]).
 pub fn build(kind: Kind) -> Result<PathBuf> {

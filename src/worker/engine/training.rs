@@ -120,7 +120,7 @@ impl Engine {
                 Err(text) => failure = Some(text),
             }
         }
-        // JSON has no NaN: a failed probe reports zeros beside its reason.
+        // A failed probe reports zeros beside its reason.
         let finite = |ms: f64| if ms.is_finite() { ms } else { 0.0 };
         self.host.send(&Event::Probed {
             failure,
