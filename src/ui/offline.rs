@@ -93,13 +93,14 @@ fn failing(registration: &JsValue) {
     set(
         &installing,
         "onstatechange",
-        &listener(move |_| {
-            if text(&worker, "state").as_deref() == Some("redundant") {
-                say(
-                    "no",
-                    "This page is not kept for offline use: a file could not be loaded or stored. The next visit tries again.",
-                );
-            }
+        &listener(move |_| match text(&worker, "state").as_deref() {
+            // From here on it ends only for a newer one.
+            Some("activated") => set(&worker, "onstatechange", &JsValue::NULL),
+            Some("redundant") => say(
+                "no",
+                "This page is not kept for offline use: a file could not be loaded or stored. The next visit tries again.",
+            ),
+            _ => {}
         }),
     );
 }

@@ -144,7 +144,7 @@ fn without_storage_it_says_so_and_works() -> Result<()> {
 
 #[test]
 fn full_storage_has_words_and_the_run_goes_on() -> Result<()> {
-    let site = Site::serve()?;
+    let site = Site::of(&xtask::site::dist())?;
     let mut page = ready(&site, SMALL_RUN)?;
     // What the page needs for offline use is in before the disk fills up.
     page.wait_metric("offline", LATER, |state| state == "ready")?;

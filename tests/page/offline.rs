@@ -8,7 +8,7 @@ use std::path::Path;
 
 #[test]
 fn it_opens_and_trains_when_its_server_is_gone() -> Result<()> {
-    let site = Site::serve()?;
+    let site = Site::of(&xtask::site::dist())?;
     let mut page = ready(&site, SMALL_RUN)?;
     page.wait_metric("offline", LATER, |state| state == "ready")?;
     page.wait_text(&["Ready for offline use"], SOON)?;
@@ -27,7 +27,7 @@ fn it_opens_and_trains_when_its_server_is_gone() -> Result<()> {
 
 #[test]
 fn whole_files_are_kept_and_parts_never() -> Result<()> {
-    let site = Site::serve()?;
+    let site = Site::of(&xtask::site::dist())?;
     let mut page = ready(&site, SMALL_RUN)?;
     page.wait_metric("offline", LATER, |state| state == "ready")?;
     // Asked for in part, as a player or a download manager does.
@@ -37,8 +37,8 @@ fn whole_files_are_kept_and_parts_never() -> Result<()> {
     let kept = page.eval(
         "(async () => { const all = {}; for (const name of await caches.keys()) { \
          const cache = await caches.open(name); for (const request of await cache.keys()) { \
-         const path = new URL(request.url).pathname.split('/').pop() || 'index.html'; \
-         all[path] = (await (await cache.match(request)).arrayBuffer()).byteLength; } } return all; })()",
+         const path = request.url.slice(new URL('.', document.baseURI).href.length) || 'index.html'; \
+         all[path.split('?')[0]] = (await (await cache.match(request)).arrayBuffer()).byteLength; } } return all; })()",
     )?;
     let kept: BTreeMap<String, u64> = serde_json::from_value(kept)?;
     ensure!(

@@ -28,7 +28,7 @@ impl Site {
         Self::with_shards(&nothing())
     }
 
-    /// Serves a copy of `dist/` as it is.
+    /// Serves `dist/`, or a copy of it, with its trained networks: as its service worker knows it.
     pub fn of(site: &Path) -> Result<Self> {
         Self::start(site, &nothing(), None)
     }

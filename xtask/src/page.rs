@@ -264,7 +264,14 @@ impl Page {
             if event.method == "Target.attachedToTarget" {
                 self.meet(&event.params)?;
             }
-            self.record.take(event);
+            // A service worker that a newer one replaces is reported as crashed; that is not the tab.
+            let of_worker = self
+                .workers
+                .iter()
+                .any(|(session, _)| event.session.as_ref() == Some(session));
+            if !(of_worker && event.method == "Inspector.targetCrashed") {
+                self.record.take(event);
+            }
         }
         Ok(())
     }

@@ -23,6 +23,12 @@ pub enum Kind {
     Quick,
 }
 
+/// brotli's best and slowest quality: what a host that compresses once, at deployment, sends.
+const BEST: i32 = 11;
+/// Bytes, as [`BEST`] compresses them, of the page's own wasm and scripts: what stands between a visitor and the
+/// first click. The engines load behind them.
+const PAGE_BUDGET: u64 = 300_000;
+
 /// The page without the WebGPU engine, for [`Kind::Quick`]; trunk's paths are relative to it.
 const QUICK_PAGE: &str = "index.quick.html";
 
@@ -59,11 +65,14 @@ pub fn build(kind: Kind) -> Result<PathBuf> {
             fs::rename(built, dist.join("index.html"))?;
         }
     }
+    for path in programs(&dist)? {
+        if path.extension().is_some_and(|end| end == "wasm") {
+            // The functions' names are a sixth of what a visitor would download.
+            let stripped = without_sections(&fs::read(&path)?, &["name", "producers"])?;
+            fs::write(&path, stripped)?;
+        }
+    }
     for engine in kind.engines() {
-        let wasm = dist.join(format!("{engine}_bg.wasm"));
-        // The functions' names are a fifth of what a visitor would download.
-        let stripped = without_sections(&fs::read(&wasm)?, &["name", "producers"])?;
-        fs::write(&wasm, stripped)?;
         write_loader(&dist, engine, &id)?;
     }
     add_folder(&root().join("web/model"), &dist.join("model"))?;
@@ -72,6 +81,10 @@ pub fn build(kind: Kind) -> Result<PathBuf> {
     // The last file: it lists the others.
     offline::write(&dist, &id)?;
     report(&dist)?;
+    if kind == Kind::Whole {
+        let own = programs(&dist)?.into_iter().filter(|path| !is_engine(path));
+        within_budget(&measured(own.collect(), BEST)?)?;
+    }
     println!(
         "{} is ready, {:.0} s; any static host serves it, from any path",
         dist.display(),
@@ -202,6 +215,10 @@ pub struct Download {
 /// The programs in `dist/`, wasm and JavaScript, with their sizes; `quality` is brotli's, 11 the best
 /// and slowest.
 pub fn downloads(dist: &Path, quality: i32) -> Result<Vec<Download>> {
+    measured(programs(dist)?, quality)
+}
+
+fn programs(dist: &Path) -> Result<Vec<PathBuf>> {
     let mut names: Vec<PathBuf> = fs::read_dir(dist)?
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<_>>()?;
@@ -210,8 +227,12 @@ pub fn downloads(dist: &Path, quality: i32) -> Result<Vec<Download>> {
             .is_some_and(|end| end == "wasm" || end == "js")
     });
     names.sort();
+    Ok(names)
+}
+
+fn measured(programs: Vec<PathBuf>, quality: i32) -> Result<Vec<Download>> {
     // The engines are megabytes: a thread for each file.
-    let threads: Vec<_> = names
+    let threads: Vec<_> = programs
         .into_iter()
         .map(|path| std::thread::spawn(move || measure(&path, quality)))
         .collect();
@@ -240,6 +261,28 @@ fn measure(path: &Path, quality: i32) -> Result<Download> {
         raw: bytes.len() as u64,
         brotli: compressed.len() as u64,
     })
+}
+
+/// Whether a program of the site is an engine's.
+fn is_engine(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    ENGINES.iter().any(|engine| name.starts_with(engine))
+}
+
+/// Refuses a page whose own programs have grown beyond [`PAGE_BUDGET`].
+fn within_budget(own: &[Download]) -> Result<()> {
+    let bytes: u64 = own.iter().map(|one| one.brotli).sum();
+    println!(
+        "the page's own programs: {bytes} bytes with brotli -{BEST}, of {PAGE_BUDGET} allowed"
+    );
+    if bytes > PAGE_BUDGET {
+        anyhow::bail!(
+            "the page's own programs are {} bytes too large: see what grew with `twiggy` or a name section, \
+             or load it with an engine",
+            bytes - PAGE_BUDGET
+        );
+    }
+    Ok(())
 }
 
 fn report(dist: &Path) -> Result<()> {
@@ -321,5 +364,20 @@ mod tests {
         assert_eq!(downloads.len(), 1);
         assert_eq!(downloads[0].raw, 100_000);
         assert!(downloads[0].brotli < 1000);
+    }
+
+    #[test]
+    fn the_page_has_a_budget_and_the_engines_are_not_in_it() {
+        let page = |brotli| {
+            [Download {
+                name: "app.wasm".to_owned(),
+                raw: 0,
+                brotli,
+            }]
+        };
+        assert!(within_budget(&page(PAGE_BUDGET)).is_ok());
+        assert!(within_budget(&page(PAGE_BUDGET + 1)).is_err());
+        assert!(is_engine(Path::new("dist/worker_gpu_bg.wasm")));
+        assert!(!is_engine(Path::new("dist/app-1_bg.wasm")));
     }
 }
