@@ -12,6 +12,8 @@ thread_local! {
     /// Steps whose control is on the page: words and control.
     static STEPS: RefCell<Vec<(Element, HtmlElement)>> = const { RefCell::new(Vec::new()) };
     static NOW: Cell<usize> = const { Cell::new(0) };
+    /// How often the way to the control may still be corrected.
+    static CORRECTIONS: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Listen to the tour's buttons.
@@ -33,6 +35,7 @@ pub fn connect() {
             scroll();
         }
     });
+    on(&document(), "scrollend", |_: Event| correct());
 }
 
 fn open() {
@@ -88,7 +91,30 @@ fn turn(to: usize) {
         }
         enable(&back, to > 0);
     });
+    CORRECTIONS.set(3);
     scroll();
+}
+
+/// A part that comes into sight on the way fills itself and pushes the control on: then go there again. Only a few
+/// times, so that a visitor who scrolls away is not held.
+fn correct() {
+    let left = CORRECTIONS.get();
+    if left == 0 || by_id::<HtmlElement>("guide").hidden() {
+        return;
+    }
+    CORRECTIONS.set(left - 1);
+    let height = document()
+        .document_element()
+        .map_or(0, |root| root.client_height());
+    let astray = STEPS.with_borrow(|steps| {
+        steps.get(NOW.get()).is_some_and(|(_, target)| {
+            let top = target.get_bounding_client_rect().top();
+            top < 0.0 || top > f64::from(height) / 2.0
+        })
+    });
+    if astray {
+        scroll();
+    }
 }
 
 fn mark(target: &HtmlElement, marked: bool) {

@@ -21,7 +21,9 @@ fn focused(page: &mut Page) -> Result<Focused> {
          const style = getComputedStyle(e); \
          const outlined = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2; \
          const box = e.getBoundingClientRect(); \
-         const label = e.getAttribute('aria-label') || e.labels?.[0]?.textContent || e.textContent || e.id; \
+         const heard = e.cloneNode(true); \
+         heard.querySelectorAll('[aria-hidden=true]').forEach(one => one.remove()); \
+         const label = e.getAttribute('aria-label') || e.labels?.[0]?.textContent || heard.textContent || e.id; \
          return [label.trim().replace(/\\s+/g, ' ').slice(0, 60), outlined && box.width > 0 && box.height > 0]; })()",
     )?;
     Ok(Focused {
@@ -31,7 +33,7 @@ fn focused(page: &mut Page) -> Result<Focused> {
 }
 
 /// Tabs on until the focus is on something of this name.
-fn tab_to(page: &mut Page, name: &str) -> Result<()> {
+pub fn tab_to(page: &mut Page, name: &str) -> Result<()> {
     for _ in 0..MOST_TABS {
         if focused(page)?.name.starts_with(name) {
             return Ok(());

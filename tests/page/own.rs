@@ -1,5 +1,6 @@
 //! The visitor's own classes: collected by camera and from files, taught, used, exported, given up.
 
+use crate::keyboard::tab_to;
 use crate::picture::{bmp, film_of, image_file, two_pictures};
 use crate::site::{LATER, SMALL_RUN, SOON, Site, evaluate, file, ready, train_to};
 use anyhow::{Context, Result, ensure};
@@ -282,20 +283,6 @@ fn stroke(page: &mut Page, kind: &str, name: &str) -> Result<()> {
     }
     page.call("Input.dispatchKeyEvent", event)?;
     Ok(())
-}
-
-/// Tabs on until the focus is on what is called so.
-fn tab_to(page: &mut Page, name: &str) -> Result<()> {
-    for _ in 0..250 {
-        key(page, "Tab")?;
-        let on = page.eval(
-            "document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? ''",
-        )?;
-        if on.as_str().is_some_and(|on| on.trim().starts_with(name)) {
-            return Ok(());
-        }
-    }
-    anyhow::bail!("250 tabs do not lead to {name:?}")
 }
 
 #[test]

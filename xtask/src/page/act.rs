@@ -173,17 +173,26 @@ impl Page {
         let Ok(resolved) = resolved else {
             return Ok(None);
         };
-        let script = "function () { this.scrollIntoView({ block: 'center', behavior: 'instant' }); \
-                      const r = this.getBoundingClientRect(); \
-                      const x = r.x + r.width / 2, y = r.y + r.height / 2; \
+        // Where it lies, if it still lies there two frames later: a page that just grew moves what is on it, and a
+        // press would hit something else. A hidden page draws no frames.
+        let script = "async function () { \
+                      this.scrollIntoView({ block: 'center', behavior: 'instant' }); \
+                      const place = () => { const r = this.getBoundingClientRect(); \
+                        return [r.x + r.width / 2, r.y + r.height / 2]; }; \
+                      const before = place(); \
+                      const frame = done => requestAnimationFrame(() => requestAnimationFrame(done)); \
+                      await Promise.race([new Promise(frame), new Promise(done => setTimeout(done, 100))]); \
+                      const [x, y] = place(); \
                       const top = document.elementFromPoint(x, y); \
-                      return top && (this === top || this.contains(top)) ? [x, y] : null; }";
+                      const still = x === before[0] && y === before[1]; \
+                      return still && top && (this === top || this.contains(top)) ? [x, y] : null; }";
         let answer = self.call(
             "Runtime.callFunctionOn",
             json!({
                 "functionDeclaration": script,
                 "objectId": resolved["object"]["objectId"],
                 "returnByValue": true,
+                "awaitPromise": true,
             }),
         )?;
         let point = &answer["result"]["value"];
