@@ -26,7 +26,7 @@ fn a_second_tab_says_so_and_keeps_its_run_apart() -> Result<()> {
     page.wait_text(&["tiny, step 3, on generated shapes"], SOON)?;
     page.wait_text(&["the run shown"], SOON)?;
 
-    let second = page.turn_to(first);
+    let second = page.turn_to(first)?;
     page.wait_text(&[WORDS], SOON)?;
     ensure!(
         page.number("kept-step")? == 3.0,
@@ -39,9 +39,9 @@ fn a_second_tab_says_so_and_keeps_its_run_apart() -> Result<()> {
     page.wait_number("kept-step", SOON, |kept| kept == 4.0)?;
 
     // Gone again, it is no longer spoken of.
-    let first = page.turn_to(second);
+    let first = page.turn_to(second)?;
     page.go("about:blank")?;
-    page.turn_to(first);
+    page.turn_to(first)?;
     page.wait("the words about another tab to go", SOON, |page| {
         Ok((!page.text()?.contains(WORDS)).then_some(()))
     })?;

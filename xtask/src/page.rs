@@ -55,7 +55,7 @@ impl Page {
             .as_str()
             .context("the tab has no session")?
             .to_owned();
-        let before = self.turn_to(Tab(session));
+        let before = self.of(Tab(session));
         for domain in ["Page", "Runtime", "Log", "Network", "DOM", "Inspector"] {
             self.call(&format!("{domain}.enable"), json!({}))?;
         }
@@ -71,8 +71,14 @@ impl Page {
         Ok(before)
     }
 
-    /// Turns to another tab; the one before is returned.
-    pub fn turn_to(&mut self, tab: Tab) -> Tab {
+    /// Turns to another tab and brings it to the front: one behind another draws nothing. The one before is returned.
+    pub fn turn_to(&mut self, tab: Tab) -> Result<Tab> {
+        let before = self.of(tab);
+        self.call("Page.bringToFront", json!({}))?;
+        Ok(before)
+    }
+
+    fn of(&mut self, tab: Tab) -> Tab {
         Tab(std::mem::replace(&mut self.session, tab.0))
     }
 
