@@ -263,7 +263,7 @@ fn a_story_sets_the_settings_and_marks_its_steps() -> Result<()> {
     page.wait_metric("state", LATER, |state| state == "ready")?;
     let address = page.eval("location.search")?;
     ensure!(
-        address == "?backend=cpu&dataset=synthetic&twin=off",
+        address == "?backend=cpu&dataset=synthetic&twin=off&start=fresh",
         "the address is {address}"
     );
     ensure!(
