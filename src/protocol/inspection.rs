@@ -31,10 +31,10 @@ pub struct LayerSample {
     pub thresholds: Vec<f32>,
     /// Membranes start anew after so many steps.
     pub group: usize,
-    /// By neuron and step: the membrane that is held against the threshold. LIF and IF: H[t], after the input.
+    /// By neuron and step: the membrane that is held against the threshold. LIF and IF: `H[t]`, after the input.
     /// ExpG-IF: what the emissions before left of the potential. Empty where it is no number.
     pub before: Vec<Vec<f32>>,
-    /// By neuron and step: the membrane after the reset (V[t]) or the emission.
+    /// By neuron and step: the membrane after the reset (`V[t]`) or the emission.
     pub after: Vec<Vec<f32>>,
 }
 

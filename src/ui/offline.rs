@@ -1,7 +1,9 @@
 //! Without a network: a service worker keeps the files of this build. It is started once the page is ready, so that it
 //! takes nothing from the first minute; a newer build announces itself and waits for the visitor.
 
+use super::adapter;
 use super::app::Page;
+use super::choice::Gpu;
 use super::dom::{by_id, document, message, on, set_attribute, set_text, window};
 use super::engine::build_id;
 use super::js::{ask, call, get, listener, object, set, text};
@@ -73,11 +75,10 @@ async fn register(container: &JsValue) -> Result<(), JsValue> {
     let ready =
         wasm_bindgen_futures::JsFuture::from(js_sys::Promise::resolve(&get(container, "ready")))
             .await?;
-    // No use for the WebGPU engine where there is no WebGPU.
-    let without = if get(&window().navigator(), "gpu").is_object() {
-        Array::new()
-    } else {
-        Array::of1(&"worker_gpu".into())
+    // No use for the WebGPU engine where nothing could run it.
+    let without = match adapter::look().await {
+        Gpu::Adapter(_) => Array::new(),
+        Gpu::Missing | Gpu::NoAdapter(_) => Array::of1(&"worker_gpu".into()),
     };
     let wish = object(&[("ask", "keep".into()), ("without", without.into())]);
     call(&get(&ready, "active"), "postMessage", &[wish]).map(|_| ())
