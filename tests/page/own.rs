@@ -66,7 +66,7 @@ fn other_picture(page: &mut Page) -> Result<()> {
         return window.probe.getImageData(0, 0, 8, 8).data.reduce((sum, value) => sum + value, 0);
     })()";
     let before = page.eval(SUM)?.as_f64().context("a sum")?;
-    page.wait("the other picture", SOON, |page| {
+    page.wait("the other picture", LATER, |page| {
         let now = page.eval(SUM)?.as_f64().context("a sum")?;
         Ok(((now - before).abs() > 200.0).then_some(()))
     })
