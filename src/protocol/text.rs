@@ -1,5 +1,5 @@
-//! Configurations and counts inside a message: as the JSON that files hold, because their enums name their kind in a
-//! field, which a format without field names cannot read.
+//! A configuration inside a message: as the JSON that files hold, because it leaves out fields at their defaults, which
+//! a format without field names cannot read.
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::Error as _;

@@ -1,5 +1,5 @@
-//! Messages as bytes. Postcard rather than JSON: a field costs its value alone, and the page's program holds no
-//! names to compare (a tenth of its download). Numbers that are not finite stay what they are.
+//! Messages as bytes. Postcard rather than JSON: a field costs its value alone, and the page's program holds fewer
+//! names to compare. Numbers that are not finite stay what they are.
 
 use serde::{Serialize, de::DeserializeOwned};
 
