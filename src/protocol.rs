@@ -6,12 +6,14 @@
 //! [`Event::Fatal`]. Both sides are built from this file, so a stale worker shows up as a wrong [`PROTOCOL`] number
 //! in [`Event::Hello`], whose place and first field never change, not as a strange failure.
 
+mod figures;
 mod finite;
 mod inspection;
 mod shown;
 mod text;
 mod wire;
 
+pub use figures::{Classification, DatasetInfo, Evaluation, StepFigures, StepReport};
 pub use inspection::{HeadGroupSpikes, Inspection, LayerSample};
 pub use shown::Shown;
 pub use wire::{pack, unpack};
@@ -384,69 +386,4 @@ pub enum Level {
     Info,
     /// Something was refused; what the visitor had is untouched.
     Warning,
-}
-
-/// A data set in use.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DatasetInfo {
-    /// Which.
-    pub kind: DatasetKind,
-    /// Class names, in label order.
-    pub classes: Vec<String>,
-    /// Training images in use.
-    pub train: usize,
-    /// Held-out images.
-    pub held_out: usize,
-    /// Where it came from, in words ("shards beside the page", "browser storage", "cifar-10-binary.tar.gz", "generated").
-    pub origin: String,
-}
-
-/// One training step. Loss and accuracy are read back every few steps on a GPU, hence optional.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StepReport {
-    /// Steps made so far.
-    pub step: u64,
-    /// Learning rate of this step.
-    pub lr: f64,
-    /// The spiking network's.
-    pub spiking: Option<StepFigures>,
-    /// The dense twin's, where it is trained.
-    pub dense: Option<StepFigures>,
-    /// Images per second over the last steps, both networks together counted once.
-    pub images_per_second: f64,
-    /// Mean firing rate over all spiking layers, sampled.
-    pub firing_rate: Option<f64>,
-}
-
-/// Loss and accuracy of a training batch.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct StepFigures {
-    /// Mean cross-entropy (with the recipe's smoothing).
-    pub loss: f64,
-    /// Share of the batch whose top class was right.
-    pub accuracy: f64,
-}
-
-/// Figures over held-out images.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Evaluation {
-    /// Images evaluated.
-    pub images: usize,
-    /// Share whose top class was right.
-    pub accuracy: f64,
-    /// Mean cross-entropy.
-    pub loss: f64,
-    /// `confusion[truth][prediction]`, counts.
-    pub confusion: Vec<Vec<u32>>,
-    /// Summed activity of the images (spiking network only).
-    pub activity: Option<Activity>,
-}
-
-/// One network's answer to one picture.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Classification {
-    /// Class index and softmax confidence, best first, at most five.
-    pub top: Vec<(usize, f32)>,
-    /// Milliseconds measured from input upload to logits read back.
-    pub ms: f64,
 }
