@@ -58,17 +58,23 @@ fn count(page: &mut Page, place: usize) -> Result<f64> {
     count.as_f64().context("a class shows its count")
 }
 
-/// Waits for the camera to show the other picture.
+/// Waits for the camera to show the other picture: pixel by pixel, for two pictures may be equally bright.
 fn other_picture(page: &mut Page) -> Result<()> {
-    const SUM: &str = "(() => {
+    const SEEN: &str = "(() => {
         window.probe ??= new OffscreenCanvas(8, 8).getContext('2d', { willReadFrequently: true });
         window.probe.drawImage(document.getElementById('video'), 0, 0, 8, 8);
-        return window.probe.getImageData(0, 0, 8, 8).data.reduce((sum, value) => sum + value, 0);
+        return Array.from(window.probe.getImageData(0, 0, 8, 8).data);
     })()";
-    let before = page.eval(SUM)?.as_f64().context("a sum")?;
+    let seen = |page: &mut Page| -> Result<Vec<f64>> {
+        let pixels = page.eval(SEEN)?;
+        let pixels = pixels.as_array().context("pixels")?;
+        Ok(pixels.iter().filter_map(|value| value.as_f64()).collect())
+    };
+    let before = seen(page)?;
     page.wait("the other picture", LATER, |page| {
-        let now = page.eval(SUM)?.as_f64().context("a sum")?;
-        Ok(((now - before).abs() > 200.0).then_some(()))
+        let now = seen(page)?;
+        let apart: f64 = now.iter().zip(&before).map(|(a, b)| (a - b).abs()).sum();
+        Ok((apart / now.len() as f64 > 10.0).then_some(()))
     })
 }
 
