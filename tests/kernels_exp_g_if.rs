@@ -241,18 +241,45 @@ proptest! {
         prop_assert!((expected - f64::from(theta_grad)).abs() < 1e-5 * size.max(1.0));
     }
 
-    /// The proxy gradient of the spike count: the chord from silence to saturation, none for theta.
+    /// The proxy gradient of the spike count, that of the chord from silence to saturation, by central differences;
+    /// theta's carries LSQ's scale.
     #[test]
     fn spike_count_gradient(steps in 1usize..9, groups in 1usize..4, theta in 0.1f32..2.0) {
-        let y = tensor(&[0.0, theta, 3.0 * theta]).require_grad();
+        let (y, w) = ([0.0, theta, 3.0 * theta], [1.0, 2.0, -0.5]);
+        let tracked = tensor(&y).require_grad();
         let threshold = tensor(&[theta]).require_grad();
-        let count = spike_count(y.clone(), threshold.clone(), steps, groups);
-        let grads = (count * tensor(&[1.0, 2.0, -1.0])).sum().backward();
-        let chord = steps as f32 / (theta * ((1 << steps) - 1) as f32);
-        let gradient = floats(y.grad(&grads).expect("y is tracked"));
-        for (ours, w) in gradient.iter().zip([1.0, 2.0, -1.0]) {
-            prop_assert!((ours - w * chord).abs() <= 1e-5 * chord);
+        let count = spike_count(tracked.clone(), threshold.clone(), steps, groups);
+        let grads = (count * tensor(&w)).sum().backward();
+        let full = f64::from((1 << steps) - 1);
+        let proxy = |y: f64, theta: f64| steps as f64 / full * y / theta;
+        let (h, base) = (1e-6, f64::from(theta));
+        let gradient = floats(tracked.grad(&grads).expect("y is tracked"));
+        let mut by_theta = 0.0;
+        for i in 0..3 {
+            let (at, w) = (f64::from(y[i]), f64::from(w[i]));
+            let slope = (proxy(at + h, base) - proxy(at - h, base)) / (2.0 * h);
+            prop_assert!((f64::from(gradient[i]) - w * slope).abs() <= 1e-4 * slope);
+            by_theta += w * (proxy(at, base + h) - proxy(at, base - h)) / (2.0 * h);
         }
-        prop_assert!(threshold.grad(&grads).is_none());
+        let scale = 1.0 / (3.0 * groups as f64 * full).sqrt();
+        let ours = f64::from(floats(threshold.grad(&grads).expect("theta is tracked"))[0]);
+        prop_assert!((ours - scale * by_theta).abs() <= 1e-4 * (scale * by_theta).abs());
+    }
+
+    /// Lower thresholds never pass for fewer spikes: through neuron and count together, a penalty moves no
+    /// saturated neuron's threshold and raises that of one in its range.
+    #[test]
+    fn a_penalty_never_lowers_thresholds(steps in 1usize..6, theta in 0.1f32..2.0, share in 0.1f32..3.0) {
+        let top = ((1 << steps) - 1) as f32;
+        let level = (share * top).round().max(1.0);
+        let z = tensor(&[level * theta; 4]);
+        let threshold = tensor(&[theta]).require_grad();
+        let y = exp_g_if(z, threshold.clone(), steps, 1);
+        let grads = spike_count(y, threshold.clone(), steps, 1).sum().backward();
+        let gradient = floats(threshold.grad(&grads).expect("theta is tracked"))[0];
+        match level > top {
+            true => prop_assert!(gradient.abs() < 1e-3, "saturated: {gradient}"),
+            false => prop_assert!(gradient < 0.0, "in range: {gradient}"),
+        }
     }
 }

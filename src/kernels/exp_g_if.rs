@@ -153,9 +153,10 @@ pub fn exp_g_if_with<const D: usize>(
 /// Spikes behind each element of an ExpG-IF output `y = theta · n` (`[..]`, `theta [1]`): the number of
 /// ones in the code's groups, 0 to K·G.
 ///
-/// The count is a step function of y, so its gradient is a proxy: the slope of the chord from silence to
-/// saturation, `K / (theta (2^K - 1))`. As a penalty it is an L1 pressure on activity whose value is the
-/// exact number of spikes. theta receives none: a threshold must not grow only to be rid of spikes.
+/// The count is a step function, so its gradient is a proxy: that of `K/(2^K - 1) · y/theta`, the chord from
+/// silence to saturation. As a penalty it is an L1 pressure on activity whose value is the exact number of spikes.
+/// theta has its share, with LSQ's scale as in [`exp_g_if`]: y alone would say that a lower threshold, which makes
+/// y smaller, makes fewer spikes, and a penalty would drive thresholds down until every neuron saturates.
 pub fn spike_count<const D: usize>(
     y: Tensor<D>,
     theta: Tensor<1>,
@@ -165,7 +166,7 @@ pub fn spike_count<const D: usize>(
     let p = ExpGIfParams {
         steps,
         groups,
-        lsq_scale: false,
+        lsq_scale: true,
     };
     let count = Dispatch::exp_g_if_count(y.into_dispatch(), theta.into_dispatch(), p);
     Tensor::from_dispatch(count)

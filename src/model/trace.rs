@@ -165,13 +165,10 @@ impl Trace {
                     theta,
                     bits,
                     groups,
-                } => {
-                    let theta = theta.clone().detach();
-                    (
-                        crate::kernels::spike_count(spikes, theta, *bits, *groups),
-                        bits * groups,
-                    )
-                }
+                } => (
+                    crate::kernels::spike_count(spikes, theta.clone(), *bits, *groups),
+                    bits * groups,
+                ),
             };
             elements += rows * features * steps;
             let fired = fired.sum();

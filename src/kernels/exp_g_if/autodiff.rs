@@ -6,7 +6,7 @@ use burn::backend::{
     autodiff::{
         checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
         grads::Gradients,
-        ops::{Backward, Ops, OpsKind, unary},
+        ops::{Backward, Ops, OpsKind},
     },
     tensor::FloatTensor,
 };
@@ -35,27 +35,36 @@ impl<B: ExpGIfGrad> Backward<B, 2> for ExpGIf {
     }
 }
 
-/// The count's proxy gradient needs theta only.
+/// The count's proxy gradient: that of `chord · y / theta`.
 #[derive(Debug)]
 struct Count;
 
-impl<B: Backend> Backward<B, 1> for Count {
-    type State = (FloatTensor<B>, ExpGIfParams);
+impl<B: Backend> Backward<B, 2> for Count {
+    type State = (FloatTensor<B>, FloatTensor<B>, ExpGIfParams);
 
     fn backward(
         self,
-        ops: Ops<Self::State, 1>,
+        ops: Ops<Self::State, 2>,
         grads: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let (theta, p) = ops.state;
-        unary::<B, _>(ops.parents, ops.node, grads, |grad| {
-            let theta = B::float_clamp_min(theta, THETA_MIN.into());
-            let chord = p.steps as f32 / p.full() as f32;
-            let slope = B::float_mul_scalar(B::float_recip(theta), chord.into());
+        let (y, theta, p) = ops.state;
+        let grad = grads.consume::<B>(&ops.node);
+        let [y_parent, theta_parent] = ops.parents;
+        let inverse = B::float_recip(B::float_clamp_min(theta, THETA_MIN.into()));
+        let chord = p.steps as f32 / p.full() as f32;
+        let slope = B::float_mul_scalar(inverse.clone(), chord.into());
+        if let Some(parent) = theta_parent {
+            let scale = p.theta_scale(y.shape().num_elements());
+            let sum = B::float_sum(B::float_mul(grad.clone(), y));
+            let by_theta = B::float_mul(slope.clone(), inverse);
+            let by_theta = B::float_mul_scalar(by_theta, (-scale).into());
+            grads.register::<B>(parent.id, B::float_mul(sum, by_theta));
+        }
+        if let Some(parent) = y_parent {
             let slope = B::float_reshape(slope, Shape::from(vec![1; grad.rank()]));
-            B::float_mul(grad, slope)
-        });
+            grads.register::<B>(parent.id, B::float_mul(grad, slope));
+        }
     }
 }
 
@@ -81,10 +90,12 @@ impl<B: ExpGIfOps + ExpGIfGrad, C: CheckpointStrategy> ExpGIfOps for Autodiff<B,
         theta: FloatTensor<Self>,
         p: ExpGIfParams,
     ) -> FloatTensor<Self> {
-        let ((y, node), theta) = (y.into_parts(), theta.into_primitive());
-        match Count.prepare::<C>([node]).compute_bound().stateful() {
+        let ((y, y_node), (theta, theta_node)) = (y.into_parts(), theta.into_parts());
+        let nodes = [y_node, theta_node];
+        match Count.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                prep.finish((theta.clone(), p), B::exp_g_if_count(y, theta, p))
+                let state = (y.clone(), theta.clone(), p);
+                prep.finish(state, B::exp_g_if_count(y, theta, p))
             }
             OpsKind::UnTracked(prep) => prep.finish(B::exp_g_if_count(y, theta, p)),
         }
