@@ -78,6 +78,20 @@ pub(crate) trait BatchNormGrad: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
+/// With given statistics; not differentiable.
+#[backend_extension(Cube: cfg(feature = "cube"), Flex: cfg(feature = "cpu"))]
+pub(crate) trait BatchNormApply: Backend {
+    /// `x [R, C, ..]` and four vectors `[C]` to y of x's shape.
+    fn fused_batch_norm_apply(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        var: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> FloatTensor<Self>;
+}
+
 /// Result of [`batch_norm`].
 #[derive(Debug, Clone)]
 pub struct BatchNormOutput<const D: usize> {
@@ -111,7 +125,7 @@ pub fn batch_norm<const D: usize>(
 }
 
 /// What `norm.forward(x)` computes, `[R, C, ..]`, by the fused kernel: in training with the batch's
-/// statistics, which move the running ones; else with the running ones, as one scale and one shift.
+/// statistics, which move the running ones; else with the running ones.
 pub fn batch_norm_layer<const D: usize>(norm: &BatchNorm, x: Tensor<D>) -> Tensor<D> {
     let device = x.device();
     let (gamma, beta) = (norm.gamma.val(), norm.beta.val());
@@ -130,6 +144,16 @@ pub fn batch_norm_layer<const D: usize>(norm: &BatchNorm, x: Tensor<D>) -> Tenso
     }
     let mean = norm.running_mean.value().to_device(&device);
     let var = norm.running_var.value().to_device(&device);
+    if !device.is_autodiff() {
+        return Tensor::from_dispatch(Dispatch::fused_batch_norm_apply(
+            x.into_dispatch(),
+            gamma.into_dispatch(),
+            beta.into_dispatch(),
+            mean.into_dispatch(),
+            var.into_dispatch(),
+            norm.epsilon as f32,
+        ));
+    }
     let scale = gamma / (var + norm.epsilon).sqrt();
     let shift = beta - mean * scale.clone();
     let mut shape = [1; D];

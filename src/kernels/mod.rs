@@ -13,25 +13,38 @@
 //! | [`conv()`] | convolution | [`conv_reference`] |
 //! | [`batch_norm`] | BatchNorm with the batch's statistics | [`batch_norm_reference`] |
 //! | [`gw_ssa()`] | the products of windowed attention without softmax, on the CPU | [`gw_ssa_reference`] |
+//! | [`layer_norm`] | LayerNorm over channels | [`layer_norm_reference`] |
+//! | [`bias_gelu`], [`bias_residual`] | what follows a matrix product | [`bias_gelu_reference`], [`bias_residual_reference`] |
+//! | [`attention()`] | softmax attention of the dense twin | [`attention_reference`] |
+//! | [`adamw()`] | the optimiser's update of all parameters; no gradient | burn's `AdamW` |
+//! | [`flat_pack`], [`flat_view`] | all parameters as one vector; no gradient | – |
 //! | [`softmax_cross_entropy`] | the loss, against soft targets | [`softmax_cross_entropy_reference`] |
 //!
 //! Tensors are `f32`. The device comes with the tensor, and nothing is read back.
 
+mod adamw;
+mod attention;
 mod batch_norm;
+mod bias;
 mod conv;
 mod cross_entropy;
 #[cfg(feature = "cube")]
 mod cube;
 mod exp_g_if;
+mod flat;
 #[cfg(feature = "cpu")]
 mod flex;
 mod gw_ssa;
+mod layer_norm;
 mod lif;
 pub mod surrogate;
 
+pub use adamw::{AdamWParams, AdamWState, adamw};
+pub use attention::{AttentionShape, attention, attention_reference};
 pub use batch_norm::{
     BatchNormOutput, at_step, batch_norm, batch_norm_layer, batch_norm_reference,
 };
+pub use bias::{bias_gelu, bias_gelu_reference, bias_residual, bias_residual_reference};
 pub use conv::{ConvParams, conv, conv_reference};
 pub use cross_entropy::{softmax_cross_entropy, softmax_cross_entropy_reference};
 pub(crate) use exp_g_if::THETA_MIN;
@@ -39,5 +52,7 @@ pub use exp_g_if::{
     ExpGIfParams, ExpGIfTrace, exp_g_if, exp_g_if_reference, exp_g_if_spikes, exp_g_if_trace,
     exp_g_if_with, spike_count,
 };
+pub use flat::{FlatLayout, flat_pack, flat_view};
 pub use gw_ssa::{HeadGroups, HeadWindows, gw_ssa, gw_ssa_reference, has_gw_ssa};
+pub use layer_norm::{layer_norm, layer_norm_reference};
 pub use lif::{LifParams, LifTrace, lif, lif_reference, lif_trace};

@@ -64,6 +64,16 @@ impl Head {
     pub(super) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         linear(x, self.weight.val(), Some(self.bias.val()))
     }
+
+    /// `[R, C] -> [R, classes]` without the bias, for those that add it on the way.
+    pub(super) fn product(&self, x: Tensor<2>) -> Tensor<2> {
+        x.matmul(self.weight.val())
+    }
+
+    /// `[classes]`.
+    pub(super) fn bias(&self) -> Tensor<1> {
+        self.bias.val()
+    }
 }
 
 impl Ge2msT {

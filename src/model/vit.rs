@@ -7,12 +7,13 @@ use super::stem::standardise;
 use super::trace::Trace;
 use super::{Output, freeze_front, trained_blocks};
 use crate::config::{Freeze, VitConfig};
+use crate::kernels::{AttentionShape, attention, bias_gelu, bias_residual, layer_norm};
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig};
-use burn::tensor::{
-    Tensor,
-    activation::{gelu, softmax},
-};
+use burn::tensor::Tensor;
+
+/// Added to variances.
+const NORM_EPSILON: f64 = 1e-5;
 
 /// Dense vision transformer.
 #[derive(Module, Debug)]
@@ -48,7 +49,7 @@ impl DenseVit {
             blocks: (0..config.depth)
                 .map(|_| DenseBlock::new(config, init))
                 .collect(),
-            norm: LayerNormConfig::new(dim).init(init.device()),
+            norm: norm(dim, init),
             head: Head::new(dim, config.classes, init),
             patch: config.patch,
         }
@@ -79,51 +80,64 @@ impl DenseVit {
     pub fn features(&self, images: Tensor<4>) -> Tensor<2> {
         let [batch, channels, side, _] = images.dims();
         let (p, n) = (self.patch, side / self.patch);
+        let tokens = n * n;
         // A convolution whose kernel is its stride is a matrix product of patches.
         let patches = standardise(images)
             .reshape([batch, channels, n, p, n, p])
             .permute([0, 2, 4, 1, 3, 5])
-            .reshape([batch, n * n, channels * p * p]);
-        let mut x = self.embed.forward(patches) + self.position.val();
+            .reshape([batch, tokens, channels * p * p]);
+        let x = self.embed.forward(patches) + self.position.val();
+        let dim = x.dims()[2];
+        let mut x = x.reshape([batch * tokens, dim]);
         for block in &self.blocks {
-            x = block.forward(x);
+            x = block.forward(x, tokens);
         }
-        self.norm.forward(x).mean_dim(1).squeeze_dim::<2>(1)
+        normalised(&self.norm, x)
+            .reshape([batch, tokens, dim])
+            .mean_dim(1)
+            .squeeze_dim::<2>(1)
     }
+}
+
+/// `[R, C] -> [R, C]`.
+fn normalised(norm: &LayerNorm, x: Tensor<2>) -> Tensor<2> {
+    match &norm.beta {
+        Some(beta) => layer_norm(x, norm.gamma.val(), beta.val(), NORM_EPSILON as f32),
+        None => norm.forward(x),
+    }
+}
+
+fn norm(dim: usize, init: &Init) -> LayerNorm {
+    LayerNormConfig::new(dim)
+        .with_epsilon(NORM_EPSILON)
+        .init(init.device())
 }
 
 impl DenseBlock {
     fn new(config: &VitConfig, init: &mut Init) -> Self {
         let (dim, hidden) = (config.dim, config.dim * config.mlp_ratio);
         Self {
-            norm1: LayerNormConfig::new(dim).init(init.device()),
+            norm1: norm(dim, init),
             qkv: Head::new(dim, 3 * dim, init),
             out: Head::new(dim, dim, init),
-            norm2: LayerNormConfig::new(dim).init(init.device()),
+            norm2: norm(dim, init),
             fc1: Head::new(dim, hidden, init),
             fc2: Head::new(hidden, dim, init),
             heads: config.heads,
         }
     }
 
-    /// `[B, N, C] -> [B, N, C]`.
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let [batch, tokens, dim] = x.dims();
-        let d = dim / self.heads;
-        // [3, B, h, N, d]: q, k and v are slices of one buffer.
-        let qkv = self
-            .qkv
-            .forward(self.norm1.forward(x.clone()))
-            .reshape([batch, tokens, 3, self.heads, d])
-            .permute([2, 0, 3, 1, 4]);
-        let part = |index| qkv.clone().narrow(0, index, 1).squeeze_dim::<4>(0);
-        let scores = part(0).matmul(part(1).swap_dims(2, 3)) / (d as f32).sqrt();
-        let mixed = softmax(scores, 3)
-            .matmul(part(2))
-            .swap_dims(1, 2)
-            .reshape([batch, tokens, dim]);
-        let x = x + self.out.forward(mixed);
-        let hidden = gelu(self.fc1.forward(self.norm2.forward(x.clone())));
-        x + self.fc2.forward(hidden)
+    /// `[B·N, C] -> [B·N, C]`, N `tokens`.
+    fn forward(&self, x: Tensor<2>, tokens: usize) -> Tensor<2> {
+        let shape = AttentionShape {
+            tokens,
+            heads: self.heads,
+        };
+        let qkv = self.qkv.product(normalised(&self.norm1, x.clone()));
+        let mixed = attention(qkv, self.qkv.bias(), shape);
+        let x = bias_residual(self.out.product(mixed), self.out.bias(), x);
+        let hidden = self.fc1.product(normalised(&self.norm2, x.clone()));
+        let hidden = bias_gelu(hidden, self.fc1.bias());
+        bias_residual(self.fc2.product(hidden), self.fc2.bias(), x)
     }
 }

@@ -1,30 +1,37 @@
-//! AdamW (arXiv:1711.05101) over one flat vector: burn's own update rule, applied once to all parameters
-//! instead of once per tensor, with the clipping by the *global* norm that published recipes mean
+//! AdamW over one flat vector of all parameters, with the clipping by the *global* norm that published recipes mean
 //! (burn clips each tensor by itself). Hidden matrices can follow Muon instead (`muon`).
 
 use super::{muon, params};
 use crate::config::Optimizer as Rule;
+use crate::kernels::{AdamWParams, AdamWState, FlatLayout, adamw, flat_pack, flat_view};
 use burn::module::Module;
-use burn::optim::{
-    AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer,
-};
-use burn::tensor::{Tensor, TensorData};
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor, TensorData};
 use std::collections::BTreeMap;
 
 /// Decay of the first moment.
 const BETA_1: f32 = 0.9;
+/// Decay of the second.
+const BETA_2: f32 = 0.999;
+const EPSILON: f32 = 1e-8;
 
 /// Optimiser state of a whole network.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct FlatAdamW {
-    rule: AdamW,
-    state: Option<AdamWState<1>>,
-    /// All trainable tensors end to end, the master copy; `None` until the first step.
-    weights: Option<Tensor<1>>,
-    /// 1 where weight decay applies.
-    decays: Option<Tensor<1>>,
-    /// Least values.
-    floors: Option<Tensor<1>>,
+    /// Updates made, and the moments after them; `None` before the first.
+    moments: Option<(usize, Tensor<1>, Tensor<1>)>,
+    /// What belongs to the network as it was; `None` until the next step.
+    flat: Option<Flat>,
+}
+
+/// A network as one vector.
+#[derive(Clone)]
+struct Flat {
+    layout: FlatLayout,
+    /// The master copy of the weights.
+    weights: Tensor<1>,
+    /// [`adamw`]'s rules.
+    rules: Tensor<2>,
 }
 
 /// What one update does.
@@ -54,148 +61,158 @@ pub struct Moments {
 /// A flat vector on the host.
 pub type Tensor1 = Vec<f32>;
 
-impl Default for FlatAdamW {
-    fn default() -> Self {
-        // burn's default epsilon is 1e-5; recipes mean 1e-8. Decay is applied here, by mask.
-        let rule = AdamWConfig::new()
-            .with_beta_1(BETA_1)
-            .with_epsilon(1e-8)
-            .with_weight_decay(0.0)
-            .build();
-        Self {
-            rule,
-            state: None,
-            weights: None,
-            decays: None,
-            floors: None,
-        }
-    }
-}
-
 impl FlatAdamW {
-    /// Update the network by these gradients. Frozen tensors carry no gradient and are neither moved nor decayed.
-    pub fn step<M: Module>(
-        &mut self,
-        network: M,
-        mut grads: GradientsParams,
-        trained: &Tensor<1>,
-        update: Update,
-    ) -> M {
-        let grad = params::flatten_gradients(&network, &mut grads);
-        let weights = self
-            .weights
+    /// Update the network by these gradients. Frozen tensors carry no gradient and are neither moved nor decayed, also
+    /// not by the moments of what was frozen just now.
+    pub fn step<M: Module>(&mut self, network: M, mut grads: GradientsParams, update: Update) -> M {
+        let Flat {
+            layout,
+            weights,
+            rules,
+        } = self.flat.take().unwrap_or_else(|| Flat::new(&network));
+        let mut grad = params::flatten_gradients(&network, &layout, &mut grads);
+        let (time, first, second) = self
+            .moments
             .take()
-            .unwrap_or_else(|| params::flatten(&network));
-        let decays = self
-            .decays
-            .take()
-            .unwrap_or_else(|| decay_mask(&network, &weights));
-        let floors = self
-            .floors
-            .take()
-            .unwrap_or_else(|| floors(&network).to_device(&weights.device()));
-        let grad = clip(grad, update.clip_norm);
-        let momentum_grad = grad.clone();
-        let decay = decays.clone() * trained.clone() * (update.lr * update.weight_decay);
-        let decayed = weights.clone() - weights * decay;
-        let (moved, state) = self
-            .rule
-            .step(update.lr, decayed.clone(), grad, self.state.take());
-        let moved = match (update.optimizer, &state) {
-            (Rule::Muon, Some(state)) => {
-                let momentum = &state.momentum.moment_1;
-                // Nesterov's look-ahead.
-                let momentum = momentum.clone() * BETA_1 + momentum_grad * (1.0 - BETA_1);
-                with_muon(&network, moved, &decayed, momentum, update.lr)
-            }
-            _ => moved,
+            .unwrap_or_else(|| (0, grad.zeros_like(), grad.zeros_like()));
+        let mut p = AdamWParams {
+            lr: update.lr as f32,
+            weight_decay: update.weight_decay as f32,
+            clip_norm: update.clip_norm as f32,
+            beta_1: BETA_1,
+            beta_2: BETA_2,
+            epsilon: EPSILON,
+            time: time + 1,
         };
-        // Moments of a tensor that was just frozen still move it: hold it by the mask.
-        let moved = decayed.clone() + (moved - decayed) * trained.clone();
-        let moved = moved.max_pair(floors.clone());
-        let network = params::unflatten(network, &moved);
-        self.weights = Some(moved);
-        self.decays = Some(decays);
-        self.floors = Some(floors);
-        self.state = state;
+        if update.optimizer == Rule::Muon {
+            // It needs the clipped gradient too.
+            grad = clip(grad, update.clip_norm);
+            p.clip_norm = 0.0;
+        }
+        let before = AdamWState {
+            weights: weights.clone(),
+            first,
+            second,
+        };
+        let mut after = adamw(before, grad.clone(), rules.clone(), p);
+        if update.optimizer == Rule::Muon {
+            // Nesterov's look-ahead.
+            let momentum = after.first.clone() * BETA_1 + grad * (1.0 - BETA_1);
+            let kept = weights * (1.0 - update.lr * update.weight_decay);
+            let moved = after.weights.clone();
+            after.weights = with_muon(&network, &layout, &moved, &kept, &momentum, update.lr);
+        }
+        let network = params::unflatten(network, &layout, &after.weights);
+        self.moments = Some((time + 1, after.first, after.second));
+        self.flat = Some(Flat {
+            layout,
+            weights: after.weights,
+            rules,
+        });
         network
     }
 
     /// Forget the copy of the weights: call after the network was changed by anything but [`FlatAdamW::step`].
     pub fn forget_weights(&mut self) {
-        self.weights = None;
-        self.decays = None;
-        self.floors = None;
+        self.flat = None;
     }
 
-    /// The moments and the number of updates behind them, still on the device.
+    /// The moments and the number of updates behind them, still on the device, with the gaps of [`params::layout`].
     pub fn moments(&self) -> Option<(usize, Tensor<1>, Tensor<1>)> {
-        self.state.as_ref().map(|state| {
-            let momentum = &state.momentum;
-            (
-                momentum.time,
-                momentum.moment_1.clone(),
-                momentum.moment_2.clone(),
-            )
-        })
+        self.moments.clone()
     }
 
-    /// Continue from saved moments.
-    pub fn restore(&mut self, moments: Option<Moments>, device: &burn::tensor::Device) {
+    /// Continue from saved moments of this network.
+    pub fn restore<M: Module>(&mut self, network: &M, moments: Option<Moments>, device: &Device) {
         self.forget_weights();
-        self.state = moments.map(|moments| {
+        let layout = params::layout(&params::entries(network));
+        self.moments = moments.map(|moments| {
             let tensor = |values: Vec<f32>| {
-                let count = values.len();
-                Tensor::<1>::from_data(TensorData::new(values, [count]), &device.clone().inner())
+                let padded = layout.pad(&values);
+                Tensor::<1>::from_data(
+                    TensorData::new(padded, [layout.len()]),
+                    &device.clone().inner(),
+                )
             };
-            AdamWState::new(AdaptiveMomentumState::new(
-                moments.time,
-                tensor(moments.first),
-                tensor(moments.second),
-            ))
+            (moments.time, tensor(moments.first), tensor(moments.second))
         });
     }
 }
 
-/// The flat weights after an AdamW step, those of hidden matrices replaced by Muon's. Both rules share the moments, so
-/// that a run saves and resumes alike under either.
+impl Flat {
+    fn new<M: Module>(network: &M) -> Self {
+        let entries = params::entries(network);
+        let layout = params::layout(&entries);
+        let weights = params::flatten(network, &layout);
+        let mut rules = vec![0.0; 3 * layout.len()];
+        let (shares, rest) = rules.split_at_mut(layout.len());
+        let (decays, floors) = rest.split_at_mut(layout.len());
+        let optimised = entries.iter().filter(|entry| !entry.buffer);
+        for (entry, (start, length)) in optimised.zip(layout.parts()) {
+            let range = start..start + length;
+            let threshold = entry.is_threshold();
+            shares[range.clone()].fill(match (entry.trains, threshold) {
+                (false, _) => 0.0,
+                (true, false) => 1.0,
+                (true, true) => THRESHOLD_RATE,
+            });
+            decays[range.clone()].fill(f32::from(u8::from(entry.decays)));
+            floors[range].fill(if entry.trains && threshold {
+                THRESHOLD_FLOOR
+            } else {
+                f32::MIN
+            });
+        }
+        let shape = [3, layout.len()];
+        Self {
+            rules: Tensor::from_data(TensorData::new(rules, shape), &weights.device()),
+            layout,
+            weights,
+        }
+    }
+}
+
+/// The flat weights after an AdamW step, those of hidden matrices replaced by Muon's: `kept`, the decayed weights, less
+/// its step. Both rules share the moments, so that a run saves and resumes alike under either.
 fn with_muon<M: Module>(
     network: &M,
-    moved: Tensor<1>,
-    decayed: &Tensor<1>,
-    momentum: Tensor<1>,
+    layout: &FlatLayout,
+    moved: &Tensor<1>,
+    kept: &Tensor<1>,
+    momentum: &Tensor<1>,
     lr: f64,
 ) -> Tensor<1> {
     let entries = params::entries(network);
-    let mut at = 0;
-    let mut ranges = Vec::new();
+    let places: Vec<(usize, usize)> = layout.parts().collect();
     let mut alike: BTreeMap<[usize; 2], Vec<(usize, usize)>> = BTreeMap::new();
-    for entry in entries.iter().filter(|entry| !entry.buffer) {
+    let optimised = entries.iter().filter(|entry| !entry.buffer);
+    for (index, entry) in optimised.enumerate() {
         if let Some([count, rows, columns]) = muon::matrices(entry) {
-            let tensors = alike.entry([rows, columns]).or_default();
-            tensors.push((ranges.len(), count));
+            alike
+                .entry([rows, columns])
+                .or_default()
+                .push((index, count));
         }
-        ranges.push(at..at + entry.len());
-        at += entry.len();
     }
-    let slice = |x: &Tensor<1>, index: usize| x.clone().slice([ranges[index].clone()]);
-    let mut parts: Vec<Tensor<1>> = (0..ranges.len())
-        .map(|index| slice(&moved, index))
-        .collect();
+    let part = |x: &Tensor<1>, index: usize| {
+        let (start, length) = places[index];
+        flat_view(x, start, [length])
+    };
+    let mut parts: Vec<Tensor<1>> = (0..places.len()).map(|index| part(moved, index)).collect();
     // Matrices of one shape are one batch: fewer and larger products.
     for (shape, tensors) in alike {
-        let momenta = tensors.iter().map(|(index, _)| slice(&momentum, *index));
+        let momenta = tensors.iter().map(|(index, _)| part(momentum, *index));
         let count = tensors.iter().map(|(_, count)| count).sum();
         let steps = muon::step(Tensor::cat(momenta.collect(), 0), count, shape) * lr;
         let mut at = 0;
         for (index, _) in tensors {
-            let len = ranges[index].len();
+            let len = places[index].1;
             let step = steps.clone().narrow(0, at, len);
-            parts[index] = slice(decayed, index) - step;
+            parts[index] = part(kept, index) - step;
             at += len;
         }
     }
-    Tensor::cat(parts, 0)
+    flat_pack(parts, layout)
 }
 
 /// Share of the learning rate for thresholds. AdamW moves every number by about the learning rate in a step; that is
@@ -203,50 +220,6 @@ fn with_muon<M: Module>(
 const THRESHOLD_RATE: f32 = 0.1;
 /// Thresholds stay above this.
 const THRESHOLD_FLOOR: f32 = 1.0 / 64.0;
-
-/// Share of the learning rate for every element, 0 for what is frozen, in the order of [`params::flatten`].
-pub fn trained_mask<M: Module>(network: &M) -> Tensor<1> {
-    mask(network, |entry| {
-        match (entry.trains, entry.is_threshold()) {
-            (false, _) => 0.0,
-            (true, false) => 1.0,
-            (true, true) => THRESHOLD_RATE,
-        }
-    })
-}
-
-/// The least value of every element.
-fn floors<M: Module>(network: &M) -> Tensor<1> {
-    mask(network, |entry| {
-        if entry.trains && entry.is_threshold() {
-            THRESHOLD_FLOOR
-        } else {
-            f32::MIN
-        }
-    })
-}
-
-fn decay_mask<M: Module>(network: &M, like: &Tensor<1>) -> Tensor<1> {
-    mask(network, |entry| f32::from(u8::from(entry.decays))).to_device(&like.device())
-}
-
-fn mask<M: Module>(network: &M, value: impl Fn(&params::Entry) -> f32) -> Tensor<1> {
-    let mut values = Vec::new();
-    for entry in params::entries(network)
-        .iter()
-        .filter(|entry| !entry.buffer)
-    {
-        values.extend(std::iter::repeat_n(value(entry), entry.len()));
-    }
-    let count = values.len();
-    let device = network
-        .devices()
-        .into_iter()
-        .next()
-        .unwrap_or_default()
-        .inner();
-    Tensor::from_data(TensorData::new(values, [count]), &device)
-}
 
 /// Scale so that the global L2 norm is at most `bound`; no readback.
 fn clip(grad: Tensor<1>, bound: f64) -> Tensor<1> {

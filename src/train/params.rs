@@ -1,9 +1,10 @@
 //! A network's tensors by name, and its trainable ones as one flat vector.
 
+use crate::kernels::{FlatLayout, flat_pack, flat_view};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Named tensors on the host: shape and values.
 pub type NamedTensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
@@ -70,29 +71,42 @@ pub fn tensors<M: Module>(network: &M) -> Vec<(Entry, Tensor<1>)> {
     visitor.entries.into_iter().zip(visitor.flat).collect()
 }
 
-/// The trainable tensors end to end, `[P]`.
-pub fn flatten<M: Module>(network: &M) -> Tensor<1> {
-    let parts = tensors(network);
-    let trainable = parts.into_iter().filter(|(entry, _)| !entry.buffer);
-    Tensor::cat(trainable.map(|(_, tensor)| tensor).collect(), 0)
+/// Where each tensor that is not a buffer lies in the flat vector.
+pub fn layout(entries: &[Entry]) -> FlatLayout {
+    let optimised = entries.iter().filter(|entry| !entry.buffer);
+    FlatLayout::new(optimised.map(Entry::len))
 }
 
-/// Gradients end to end in the order of [`flatten`]; zero where a tensor has none.
-pub fn flatten_gradients<M: Module>(network: &M, grads: &mut GradientsParams) -> Tensor<1> {
+/// The tensors that are not buffers as one vector, `[P]`.
+pub fn flatten<M: Module>(network: &M, layout: &FlatLayout) -> Tensor<1> {
+    let parts = tensors(network);
+    let optimised = parts.into_iter().filter(|(entry, _)| !entry.buffer);
+    flat_pack(optimised.map(|(_, tensor)| tensor).collect(), layout)
+}
+
+/// Gradients in the places of [`flatten`]; zero where a tensor has none.
+pub fn flatten_gradients<M: Module>(
+    network: &M,
+    layout: &FlatLayout,
+    grads: &mut GradientsParams,
+) -> Tensor<1> {
     let mut visitor = Gradients {
         path: Vec::new(),
         grads,
         flat: Vec::new(),
     };
     network.visit(&mut visitor);
-    Tensor::cat(visitor.flat, 0)
+    flat_pack(visitor.flat, layout)
 }
 
 /// Put the flat vector of [`flatten`] back into the network.
-pub fn unflatten<M: Module>(network: M, flat: &Tensor<1>) -> M {
+pub fn unflatten<M: Module>(network: M, layout: &FlatLayout, flat: &Tensor<1>) -> M {
     network.map(&mut Assign {
         path: Vec::new(),
-        source: Source::Flat { flat, at: 0 },
+        source: Source::Flat {
+            flat,
+            starts: layout.parts().map(|(start, _)| start).collect(),
+        },
     })
 }
 
@@ -196,7 +210,11 @@ impl ModuleVisitor for Gradients<'_> {
 }
 
 enum Source<'a> {
-    Flat { flat: &'a Tensor<1>, at: usize },
+    Flat {
+        flat: &'a Tensor<1>,
+        /// Starts of the tensors still to come.
+        starts: VecDeque<usize>,
+    },
     Named(&'a NamedTensors),
 }
 
@@ -214,10 +232,9 @@ impl Assign<'_> {
     ) -> Option<Tensor<D>> {
         match &mut self.source {
             Source::Flat { .. } if entry.buffer => None,
-            Source::Flat { flat, at } => {
-                let from = *at;
-                *at += entry.len();
-                Some(flat.clone().narrow(0, from, entry.len()).reshape(shape))
+            Source::Flat { flat, starts } => {
+                let start = starts.pop_front().expect("the layout is this network's");
+                Some(flat_view(flat, start, shape))
             }
             Source::Named(values) => values.get(&entry.name).map(|(_, values)| {
                 Tensor::from_data(TensorData::new(values.clone(), shape), device)

@@ -3,7 +3,7 @@
 
 use super::checkpoint::Member;
 use super::loss::targets;
-use super::optim::{FlatAdamW, Moments, Update, trained_mask};
+use super::optim::{FlatAdamW, Moments, Update};
 use super::params::{self, Misfit};
 use super::schedule::learning_rate;
 use crate::config::{ConfigErrors, InputCoding, ModelConfig, RunConfig};
@@ -25,8 +25,6 @@ pub struct Session {
     device: Device,
     network: Network,
     optim: FlatAdamW,
-    /// Share of the learning rate that the freeze policy leaves, in flat order.
-    trained: Tensor<1>,
     step: u64,
 }
 
@@ -63,7 +61,6 @@ impl Session {
         let device = device.clone().autodiff();
         let network = Network::new(&config.model, config.seed, &device);
         let mut session = Self {
-            trained: Tensor::zeros([1], &device.clone().inner()),
             config,
             device,
             network,
@@ -150,9 +147,7 @@ impl Session {
             optimizer: train.optimizer,
         };
         // The optimiser takes the network by value; a clone is a set of handles.
-        self.network = self
-            .optim
-            .step(self.network.clone(), grads, &self.trained, update);
+        self.network = self.optim.step(self.network.clone(), grads, update);
         self.step += 1;
         StepStats {
             step: self.step,
@@ -216,10 +211,11 @@ impl Session {
             .iter()
             .map(|(entry, _)| (entry.name.clone(), (entry.shape.clone(), next())))
             .collect();
+        let layout = params::layout(&params::entries(&self.network));
         let moments = moments.map(|(time, _, _)| Moments {
             time,
-            first: next(),
-            second: next(),
+            first: layout.compact(&next()),
+            second: layout.compact(&next()),
         });
         Ok(Member {
             role: role.to_owned(),
@@ -237,9 +233,10 @@ impl Session {
     pub fn restore(member: &Member, device: &Device) -> Result<Self, RestoreError> {
         let mut session = Self::new(member.config.clone(), device)?;
         session.network = params::load(session.network, &member.weights, |_| false)?;
+        let moments = member.moments.clone();
         session
             .optim
-            .restore(member.moments.clone(), &session.device);
+            .restore(&session.network, moments, &session.device);
         session.step = member.step;
         Ok(session)
     }
@@ -275,7 +272,6 @@ impl Session {
             device: self.device.clone(),
             network: self.network.clone(),
             optim: self.optim.clone(),
-            trained: self.trained.clone(),
             step: self.step,
         }
     }
@@ -313,7 +309,6 @@ impl Session {
     fn apply_freeze(&mut self) {
         let policy = self.config.train.freeze;
         self.network = self.network.clone().frozen(policy);
-        self.trained = trained_mask(&self.network);
         self.optim.forget_weights();
     }
 }

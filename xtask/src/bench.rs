@@ -10,7 +10,7 @@ use crate::page::Page;
 use crate::server::Server;
 use crate::site;
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use gemst::protocol::{Event, unpack};
 use std::time::Duration;
 use table::Figures;
 
@@ -63,11 +63,10 @@ const count = () => {
 const post = self.postMessage.bind(self);
 self.postMessage = (message, ...rest) => {
   count();
-  const event = JSON.parse(message[0]);
-  if (event.event === 'step' || event.event === 'classified')
+  const now = performance.now();
+  if (message[0] instanceof Uint8Array)
     self.noted.events.push({
-      event: event.event, at: performance.now(), dispatches: self.noted.dispatches,
-      spiking: event.spiking?.ms ?? 0, dense: event.dense?.ms ?? 0,
+      bytes: Array.from(message[0]), at: now, dispatches: self.noted.dispatches,
     });
   return post(message, ...rest);
 };";
@@ -197,7 +196,7 @@ fn trained(
     page.wait_number("step", PATIENCE, |step| step >= f64::from(steps))?;
     page.press("Pause")?;
     page.wait_metric("state", PATIENCE, |state| state == "paused")?;
-    let notes = notes(&mut page, script, "step")?;
+    let notes = notes(&mut page, script, is_step)?;
     let first = notes.first().context("no step was noted")?;
     if backend == "webgpu" && first.dispatches == 0.0 {
         bail!("no dispatch was counted: the browser hides GPUComputePassEncoder from workers");
@@ -225,28 +224,49 @@ fn classified(page: &mut Page, script: &str) -> Result<Vec<Note>> {
     for count in 1..=PICTURES + 1 {
         page.choose("Open image", &file)?;
         page.wait("an answer", PATIENCE, |page| {
-            let noted = notes(page, script, "classified")?.len();
+            let noted = notes(page, script, is_answer)?.len();
             Ok((noted >= count).then_some(()))
         })?;
     }
-    notes(page, script, "classified")
+    notes(page, script, is_answer)
 }
 
-fn notes(page: &mut Page, script: &str, event: &str) -> Result<Vec<Note>> {
+/// What the worker of `script` has told the page so far, of the wanted kind.
+fn notes(page: &mut Page, script: &str, wanted: fn(&Event) -> bool) -> Result<Vec<Note>> {
     let noted = page.eval_in_worker(script, "self.noted.events")?;
-    let number = |note: &Value, name: &str| note[name].as_f64().unwrap_or(f64::NAN);
-    Ok(noted
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|note| note["event"] == event)
-        .map(|note| Note {
-            at: number(note, "at"),
-            dispatches: number(note, "dispatches"),
-            spiking: number(note, "spiking"),
-            dense: number(note, "dense"),
-        })
-        .collect())
+    let mut notes = Vec::new();
+    for note in noted.as_array().into_iter().flatten() {
+        let bytes: Vec<u8> = note["bytes"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|byte| byte.as_u64().map(|byte| byte as u8))
+            .collect();
+        let event: Event = unpack(&bytes).map_err(anyhow::Error::msg)?;
+        if !wanted(&event) {
+            continue;
+        }
+        let number = |name: &str| note[name].as_f64().unwrap_or(f64::NAN);
+        let (spiking, dense) = match &event {
+            Event::Classified { spiking, dense, .. } => (spiking.ms, dense.ms),
+            _ => (f64::NAN, f64::NAN),
+        };
+        notes.push(Note {
+            at: number("at"),
+            dispatches: number("dispatches"),
+            spiking,
+            dense,
+        });
+    }
+    Ok(notes)
+}
+
+fn is_step(event: &Event) -> bool {
+    matches!(event, Event::Step(_))
+}
+
+fn is_answer(event: &Event) -> bool {
+    matches!(event, Event::Classified { .. })
 }
 
 /// A 32×32 bitmap with a ramp from dark to bright: 54 bytes of header, three bytes a pixel.

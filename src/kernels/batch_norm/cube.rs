@@ -7,7 +7,7 @@ use self::kernels::{
     GeometryLaunch, gradient_kernel, gradient_sums_kernel, moments_kernel, normalise_kernel,
     parameter_gradients_kernel, statistics_kernel,
 };
-use super::{BatchNormGrad, BatchNormOps, Extent};
+use super::{BatchNormApply, BatchNormGrad, BatchNormOps, Extent};
 use crate::kernels::cube::{empty, grid, like};
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
@@ -111,6 +111,36 @@ impl BatchNormOps for CubeBackend {
             deal.launch(),
         );
         (y, mean, var)
+    }
+}
+
+impl BatchNormApply for CubeBackend {
+    fn fused_batch_norm_apply(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        var: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> FloatTensor<Self> {
+        let [x, gamma, beta, mean, var] = [x, gamma, beta, mean, var].map(into_contiguous);
+        let y = like(&x);
+        let deal = Deal::new(Extent::of(&x.shape()));
+        let (count, dim) = grid(&x, x.shape().num_elements());
+        normalise_kernel::launch(
+            &y.client,
+            count,
+            dim,
+            x.into_buffer_arg(),
+            gamma.into_buffer_arg(),
+            beta.into_buffer_arg(),
+            mean.into_buffer_arg(),
+            var.into_buffer_arg(),
+            y.clone().into_buffer_arg(),
+            epsilon,
+            deal.launch(),
+        );
+        y
     }
 }
 

@@ -1,7 +1,7 @@
 //! BatchNorm on the CPU: two passes each way. Rows `[R, C]` are walked across channels, maps
 //! `[R, C, ..]` along positions, so that either way memory is read in order.
 
-use super::{BatchNormGrad, BatchNormOps, Extent};
+use super::{BatchNormApply, BatchNormGrad, BatchNormOps, Extent};
 use crate::kernels::flex::{contiguous, wide};
 use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
 use burn::tensor::TensorData;
@@ -53,6 +53,26 @@ impl BatchNormOps for Flex {
         let per_channel = |values| FlexTensor::from_data(TensorData::new(values, gamma.shape()));
         let y = FlexTensor::from_data(TensorData::new(y, x.shape()));
         (y, per_channel(mean), per_channel(var))
+    }
+}
+
+impl BatchNormApply for Flex {
+    fn fused_batch_norm_apply(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        var: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> FloatTensor<Self> {
+        let [x, gamma, beta, mean, var] = [x, gamma, beta, mean, var].map(contiguous);
+        let coefficients = [
+            mean.storage().to_vec(),
+            scale(gamma.storage(), var.storage(), epsilon),
+            beta.storage().to_vec(),
+        ];
+        let y = normalised(x.storage(), &coefficients, Extent::of(&x.shape()));
+        FlexTensor::from_data(TensorData::new(y, x.shape()))
     }
 }
 

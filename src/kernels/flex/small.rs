@@ -84,8 +84,7 @@ impl Matrix {
                 while at < self.width {
                     at += match self.width - at {
                         1 => self.strip::<1>(a, b, at),
-                        2 | 3 => self.strip::<2>(a, b, at),
-                        _ => self.strip::<4>(a, b, at),
+                        _ => self.strip::<2>(a, b, at),
                     };
                 }
             },
@@ -97,31 +96,44 @@ impl Matrix {
     fn strip<const S: usize>(&mut self, a: &Self, b: &Self, at: usize) -> usize {
         let whole = self.rows - self.rows % ROWS;
         for row in (0..whole).step_by(ROWS) {
-            self.tile::<ROWS, S>(a, b, row, at);
+            let sums = tile::<S>(std::array::from_fn(|r| a.row(row + r)), b, at);
+            for (r, sums) in sums.iter().enumerate() {
+                self.lanes[(row + r) * self.width + at..][..S].copy_from_slice(sums);
+            }
         }
         for row in whole..self.rows {
-            self.tile::<1, S>(a, b, row, at);
+            // The last rows alone: three quarters of a tile's work for nothing, for at most three of them.
+            let [sums, ..] = tile::<S>([a.row(row); ROWS], b, at);
+            self.lanes[row * self.width + at..][..S].copy_from_slice(&sums);
         }
         S
     }
+}
 
-    #[inline(always)]
-    fn tile<const R: usize, const S: usize>(&mut self, a: &Self, b: &Self, row: usize, at: usize) {
-        let mut sums = [[[0.0f32; LANES]; S]; R];
-        let factors: [&[f32]; R] = std::array::from_fn(|r| a.row(row + r));
-        for (e, lanes) in b.lanes.chunks_exact(b.width).enumerate() {
-            let lanes = &lanes[at..][..S];
-            for r in 0..R {
-                let factor = factors[r][e];
-                for s in 0..S {
-                    for lane in 0..LANES {
-                        sums[r][s][lane] += factor * lanes[s][lane];
-                    }
-                }
-            }
-        }
-        for (r, sums) in sums.iter().enumerate() {
-            self.lanes[(row + r) * self.width + at..][..S].copy_from_slice(sums);
+/// Rows times the lanes `at..at + S` of b. The sums are variables of their own, not an array of four: that is what the
+/// compiler keeps in vector registers, and it worked number by number before.
+#[inline(always)]
+fn tile<const S: usize>(rows: [&[f32]; ROWS], b: &Matrix, at: usize) -> [[Lane; S]; ROWS] {
+    let [f0, f1, f2, f3] = rows.map(|row| &row[..b.rows]);
+    let zero = [[0.0f32; LANES]; S];
+    let (mut s0, mut s1, mut s2, mut s3) = (zero, zero, zero, zero);
+    for e in 0..b.rows {
+        let lanes = b.lanes[e * b.width + at..]
+            .first_chunk::<S>()
+            .expect("the strip is in the row");
+        add(&mut s0, f0[e], lanes);
+        add(&mut s1, f1[e], lanes);
+        add(&mut s2, f2[e], lanes);
+        add(&mut s3, f3[e], lanes);
+    }
+    [s0, s1, s2, s3]
+}
+
+#[inline(always)]
+fn add<const S: usize>(sums: &mut [Lane; S], factor: f32, lanes: &[Lane; S]) {
+    for s in 0..S {
+        for lane in 0..LANES {
+            sums[s][lane] += factor * lanes[s][lane];
         }
     }
 }

@@ -1,0 +1,145 @@
+//! On the GPU: one dispatch, and one more for the norm.
+
+use super::{AdamWOps, AdamWParams};
+use crate::kernels::cube::{empty, grid, like};
+use burn::backend::{TensorMetadata, tensor::FloatTensor};
+use burn::tensor::Shape;
+use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
+use cubecl::prelude::*;
+
+/// Partial sums of the norm.
+const PARTS: usize = 64;
+const THREADS: usize = 128;
+
+/// [`AdamWParams`] in a kernel.
+#[derive(CubeType, CubeLaunch, Clone, Copy)]
+struct Numbers {
+    lr: f32,
+    weight_decay: f32,
+    clip_norm: f32,
+    beta_1: f32,
+    beta_2: f32,
+    epsilon: f32,
+    first_corrected: f32,
+    second_corrected: f32,
+}
+
+impl NumbersLaunch {
+    fn of(p: &AdamWParams) -> Self {
+        let [first_corrected, second_corrected] = p.corrections();
+        Self::new(
+            p.lr,
+            p.weight_decay,
+            p.clip_norm,
+            p.beta_1,
+            p.beta_2,
+            p.epsilon,
+            first_corrected,
+            second_corrected,
+        )
+    }
+}
+
+/// Workgroup i adds up every [`PARTS`]th stretch of squares.
+#[cube(launch)]
+fn squares_kernel(grad: &[f32], sums: &mut [f32]) {
+    let mut shared = Shared::new_slice(THREADS);
+    let thread = UNIT_POS as usize;
+    let mut sum = 0.0f32;
+    let mut at = CUBE_POS as usize * THREADS + thread;
+    while at < grad.len() {
+        sum += grad[at] * grad[at];
+        at += THREADS * PARTS;
+    }
+    shared[thread] = sum;
+    sync_cube();
+    if thread == 0 {
+        let mut total = 0.0f32;
+        for other in 0..THREADS {
+            total += shared[other];
+        }
+        sums[CUBE_POS as usize] = total;
+    }
+}
+
+#[cube(launch)]
+fn update_kernel(
+    weights: &[f32],
+    first: &mut [f32],
+    second: &mut [f32],
+    grad: &[f32],
+    rules: &[f32],
+    sums: &[f32],
+    moved: &mut [f32],
+    p: &Numbers,
+) {
+    let i = ABSOLUTE_POS;
+    let count = moved.len();
+    if i >= count {
+        terminate!();
+    }
+    let mut factor = 1.0f32;
+    if p.clip_norm > 0.0 {
+        let mut total = 0.0f32;
+        for part in 0..PARTS {
+            total += sums[part];
+        }
+        factor = min(p.clip_norm / (total.sqrt() + 1e-6), 1.0);
+    }
+    let g = grad[i] * factor;
+    let m = p.beta_1 * first[i] + (1.0 - p.beta_1) * g;
+    let v = p.beta_2 * second[i] + (1.0 - p.beta_2) * g * g;
+    first[i] = m;
+    second[i] = v;
+    let step = m * p.first_corrected / ((v * p.second_corrected).sqrt() + p.epsilon);
+    let w = weights[i];
+    let decayed = p.weight_decay * rules[count + i] * w;
+    moved[i] = max(w - rules[i] * p.lr * (decayed + step), rules[2 * count + i]);
+}
+
+/// The tensor for writing: itself if nobody else holds its memory.
+fn own(x: CubeTensor) -> CubeTensor {
+    if x.can_mut() { x } else { x.copy() }
+}
+
+impl AdamWOps for CubeBackend {
+    fn fused_adamw(
+        weights: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        rules: FloatTensor<Self>,
+        p: AdamWParams,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let [weights, grad, rules] = [weights, grad, rules].map(into_contiguous);
+        let [first, second] = [first, second].map(|x| own(into_contiguous(x)));
+        let sums = empty(&grad, Shape::from([PARTS]));
+        let client = grad.client.clone();
+        if p.clip_norm > 0.0 {
+            squares_kernel::launch(
+                &client,
+                CubeCount::new_1d(PARTS as u32),
+                CubeDim::new_1d(THREADS as u32),
+                grad.clone().into_buffer_arg(),
+                sums.clone().into_buffer_arg(),
+            );
+        }
+        // Not in place: the network's tensors are windows into the old weights.
+        let moved = like(&weights);
+        let (count, dim) = grid(&weights, weights.shape().num_elements());
+        update_kernel::launch(
+            &client,
+            count,
+            dim,
+            weights.into_buffer_arg(),
+            first.clone().into_buffer_arg(),
+            second.clone().into_buffer_arg(),
+            grad.into_buffer_arg(),
+            rules.into_buffer_arg(),
+            sums.into_buffer_arg(),
+            moved.clone().into_buffer_arg(),
+            NumbersLaunch::of(&p),
+        );
+        (moved, first, second)
+    }
+}

@@ -1,0 +1,119 @@
+//! LayerNorm on the CPU, row by row.
+
+use super::{LayerNormGrad, LayerNormOps};
+use crate::kernels::flex::{contiguous, wide};
+use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
+use burn::tensor::TensorData;
+
+/// Sums kept side by side, so that the loop is SIMD.
+const LANES: usize = 16;
+
+impl LayerNormOps for Flex {
+    fn fused_layer_norm(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let [x, gamma, beta] = [x, gamma, beta].map(contiguous);
+        let [rows, channels] = [x.shape()[0], x.shape()[1]];
+        let mut y = vec![0.0f32; rows * channels];
+        let mut moments = vec![0.0f32; 2 * rows];
+        let (values, gamma, beta): (&[f32], &[f32], &[f32]) =
+            (x.storage(), gamma.storage(), beta.storage());
+        let (means, invs) = moments.split_at_mut(rows);
+        wide(
+            #[inline(always)]
+            || {
+                let lines = values.chunks_exact(channels.max(1));
+                for (row, (x, y)) in lines.zip(y.chunks_exact_mut(channels.max(1))).enumerate() {
+                    let plain = sum(
+                        x,
+                        #[inline(always)]
+                        |_, x| x,
+                    );
+                    let mean = plain / channels as f32;
+                    let squares = sum(
+                        x,
+                        #[inline(always)]
+                        |_, x| (x - mean) * (x - mean),
+                    );
+                    let inv = 1.0 / (squares / channels as f32 + epsilon).sqrt();
+                    for (c, (y, x)) in y.iter_mut().zip(x).enumerate() {
+                        *y = (x - mean) * inv * gamma[c] + beta[c];
+                    }
+                    (means[row], invs[row]) = (mean, inv);
+                }
+            },
+        );
+        let y = FlexTensor::from_data(TensorData::new(y, [rows, channels]));
+        (
+            y,
+            FlexTensor::from_data(TensorData::new(moments, [2, rows])),
+        )
+    }
+}
+
+impl LayerNormGrad for Flex {
+    fn fused_layer_norm_backward(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let [x, gamma, moments, mut grad] = [x, gamma, moments, grad].map(contiguous);
+        let [rows, channels] = [x.shape()[0], x.shape()[1]];
+        let (mut gamma_grad, mut beta_grad) = (vec![0.0f32; channels], vec![0.0f32; channels]);
+        let (values, gamma, moments): (&[f32], &[f32], &[f32]) =
+            (x.storage(), gamma.storage(), moments.storage());
+        // The gradient of x takes the place of that of y.
+        let grads: &mut [f32] = grad.storage_mut();
+        wide(
+            #[inline(always)]
+            || {
+                let lines = values.chunks_exact(channels.max(1));
+                for (row, (x, g)) in lines
+                    .zip(grads.chunks_exact_mut(channels.max(1)))
+                    .enumerate()
+                {
+                    let (mean, inv) = (moments[row], moments[rows + row]);
+                    for c in 0..channels {
+                        beta_grad[c] += g[c];
+                        gamma_grad[c] += g[c] * (x[c] - mean) * inv;
+                        g[c] *= gamma[c];
+                    }
+                    let plain = sum(
+                        g,
+                        #[inline(always)]
+                        |_, h| h,
+                    );
+                    let along = sum(
+                        g,
+                        #[inline(always)]
+                        |c, h| h * (x[c] - mean) * inv,
+                    );
+                    let (plain, along) = (plain / channels as f32, along / channels as f32);
+                    for (g, x) in g.iter_mut().zip(x) {
+                        *g = inv * (*g - plain - (x - mean) * inv * along);
+                    }
+                }
+            },
+        );
+        let parameter = |values| FlexTensor::from_data(TensorData::new(values, [channels]));
+        (grad, parameter(gamma_grad), parameter(beta_grad))
+    }
+}
+
+/// Sum of `f(place, value)`.
+#[inline(always)]
+fn sum(values: &[f32], f: impl Fn(usize, f32) -> f32) -> f32 {
+    let mut sums = [0.0f32; LANES];
+    let whole = values.len() - values.len() % LANES;
+    for at in (0..whole).step_by(LANES) {
+        for lane in 0..LANES {
+            sums[lane] += f(at + lane, values[at + lane]);
+        }
+    }
+    let rest: f32 = (whole..values.len()).map(|at| f(at, values[at])).sum();
+    sums.iter().sum::<f32>() + rest
+}
