@@ -22,14 +22,14 @@ use burn::tensor::{Tensor, activation::gelu};
 /// Abramowitz & Stegun 7.1.26: `erf x = 1 - t (a₁ + t (a₂ + …)) exp(-x²)`, `t = 1/(1 + p x)`, for x ≥ 0.
 const ERF_P: f32 = 0.327_591_1;
 const ERF_A: [f32; 5] = [
-    0.254_829_592,
-    -0.284_496_736,
-    1.421_413_741,
-    -1.453_152_027,
-    1.061_405_429,
+    0.254_829_6,
+    -0.284_496_72,
+    1.421_413_8,
+    -1.453_152_1,
+    1.061_405_4,
 ];
 /// φ(0).
-const DENSITY: f32 = 0.398_942_28;
+const DENSITY: f32 = 0.398_942_3;
 
 /// The forward passes on a backend; over autodiff they record [`BiasGrad`].
 #[backend_extension(

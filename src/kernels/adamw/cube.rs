@@ -1,5 +1,7 @@
 //! On the GPU: one dispatch, and one more for the norm.
 
+#![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
+
 use super::{AdamWOps, AdamWParams};
 use crate::kernels::cube::{empty, grid, like};
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
@@ -46,7 +48,7 @@ fn squares_kernel(grad: &[f32], sums: &mut [f32]) {
     let mut shared = Shared::new_slice(THREADS);
     let thread = UNIT_POS as usize;
     let mut sum = 0.0f32;
-    let mut at = CUBE_POS as usize * THREADS + thread;
+    let mut at = CUBE_POS * THREADS + thread;
     while at < grad.len() {
         sum += grad[at] * grad[at];
         at += THREADS * PARTS;
@@ -58,7 +60,7 @@ fn squares_kernel(grad: &[f32], sums: &mut [f32]) {
         for other in 0..THREADS {
             total += shared[other];
         }
-        sums[CUBE_POS as usize] = total;
+        sums[CUBE_POS] = total;
     }
 }
 

@@ -60,7 +60,7 @@ fn column_sums_kernel(grad: &[f32], sums: &mut [f32], rows: u32) {
     let mut shared = Shared::new_slice(COLUMNS * SLABS);
     let rows = rows as usize;
     let channels = sums.len();
-    let c = CUBE_POS as usize * COLUMNS + UNIT_POS_X as usize;
+    let c = CUBE_POS * COLUMNS + UNIT_POS_X as usize;
     let mut sum = 0.0f32;
     let mut row = select(c < channels, UNIT_POS_Y as usize, rows);
     while row < rows {

@@ -41,7 +41,7 @@ fn forward_kernel(
     let mut shared = Shared::new_slice(LANES * ROWS);
     let rows = rows as usize;
     let channels = channels as usize;
-    let row = CUBE_POS as usize * ROWS + UNIT_POS_Y as usize;
+    let row = CUBE_POS * ROWS + UNIT_POS_Y as usize;
     // Threads behind the last row keep step with the others and write nothing.
     let end = select(row < rows, channels, 0usize);
     let start = row * channels;
@@ -85,7 +85,7 @@ fn backward_kernel(
     let mut shared = Shared::new_slice(LANES * ROWS);
     let rows = rows as usize;
     let channels = channels as usize;
-    let row = CUBE_POS as usize * ROWS + UNIT_POS_Y as usize;
+    let row = CUBE_POS * ROWS + UNIT_POS_Y as usize;
     let end = select(row < rows, channels, 0usize);
     let read = min(row, rows - 1);
     let mean = moments[read];
@@ -123,7 +123,7 @@ fn parameters_kernel(
     let mut shared = Shared::new_slice(COLUMNS * SLABS);
     let rows = rows as usize;
     let channels = channels as usize;
-    let c = CUBE_POS as usize * COLUMNS + UNIT_POS_X as usize;
+    let c = CUBE_POS * COLUMNS + UNIT_POS_X as usize;
     let mut plain = 0.0f32;
     let mut along = 0.0f32;
     let mut row = select(c < channels, UNIT_POS_Y as usize, rows);
