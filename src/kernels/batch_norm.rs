@@ -45,12 +45,10 @@ pub fn at_step<T>(step: u64, forward: impl FnOnce() -> T) -> T {
 #[backend_extension(
     Cube: cfg(feature = "cube"),
     Flex: cfg(feature = "cpu"),
-    Autodiff,
-    Fusion: cfg(feature = "fusion")
+    Autodiff
 )]
 pub(crate) trait BatchNormOps: Backend {
     /// `x [R, C, ..]`, `gamma [C]`, `beta [C]` to y of x's shape, mean `[C]` and variance `[C]`.
-    #[fusion(meta = |x, gamma, beta, _epsilon| (x.clone(), gamma.clone(), beta.clone()))]
     fn fused_batch_norm(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
@@ -62,12 +60,10 @@ pub(crate) trait BatchNormOps: Backend {
 /// The backward pass; not differentiable itself.
 #[backend_extension(
     Cube: cfg(feature = "cube"),
-    Flex: cfg(feature = "cpu"),
-    Fusion: cfg(feature = "fusion")
+    Flex: cfg(feature = "cpu")
 )]
 pub(crate) trait BatchNormGrad: Backend {
     /// Gradients with respect to `x`, `gamma` and `beta`, given that with respect to y.
-    #[fusion(meta = |x, gamma, mean, _var, _grad, _epsilon| (x.clone(), gamma.clone(), mean.clone()))]
     fn fused_batch_norm_backward(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,

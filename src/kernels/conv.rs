@@ -47,12 +47,10 @@ impl ConvParams {
 #[backend_extension(
     Cube: cfg(feature = "cube"),
     Flex: cfg(feature = "cpu"),
-    Autodiff,
-    Fusion: cfg(feature = "fusion")
+    Autodiff
 )]
 pub(crate) trait ConvOps: Backend {
     /// `x [R, C_in, H, W]`, `w [C_out, C_in/g, k, k]` to `[R, C_out, H', W']`.
-    #[fusion(dtype = x, shape = p.output_shape(x, w))]
     fn conv_forward(x: FloatTensor<Self>, w: FloatTensor<Self>, p: ConvParams)
     -> FloatTensor<Self>;
 }
@@ -60,12 +58,10 @@ pub(crate) trait ConvOps: Backend {
 /// The backward passes; not differentiable themselves.
 #[backend_extension(
     Cube: cfg(feature = "cube"),
-    Flex: cfg(feature = "cpu"),
-    Fusion: cfg(feature = "fusion")
+    Flex: cfg(feature = "cpu")
 )]
 pub(crate) trait ConvGrad: Backend {
     /// Gradient with respect to x.
-    #[fusion(dtype = x, shape = x)]
     fn conv_x_backward(
         x: FloatTensor<Self>,
         w: FloatTensor<Self>,
@@ -74,7 +70,6 @@ pub(crate) trait ConvGrad: Backend {
     ) -> FloatTensor<Self>;
 
     /// Gradient with respect to w.
-    #[fusion(dtype = w, shape = w)]
     fn conv_w_backward(
         x: FloatTensor<Self>,
         w: FloatTensor<Self>,

@@ -22,12 +22,10 @@ use burn::tensor::{Tensor, activation::log_softmax};
 #[backend_extension(
     Cube: cfg(feature = "cube"),
     Flex: cfg(feature = "cpu"),
-    Autodiff,
-    Fusion: cfg(feature = "fusion")
+    Autodiff
 )]
 pub(crate) trait CrossEntropyOps: Backend {
     /// `logits [B, K]`, `targets [B, K]` to the mean loss `[1]`.
-    #[fusion(dtype = logits, shape = burn::tensor::Shape::from([1]))]
     fn fused_cross_entropy(
         logits: FloatTensor<Self>,
         targets: FloatTensor<Self>,
@@ -37,12 +35,10 @@ pub(crate) trait CrossEntropyOps: Backend {
 /// The backward pass; not differentiable itself.
 #[backend_extension(
     Cube: cfg(feature = "cube"),
-    Flex: cfg(feature = "cpu"),
-    Fusion: cfg(feature = "fusion")
+    Flex: cfg(feature = "cpu")
 )]
 pub(crate) trait CrossEntropyGrad: Backend {
     /// Gradient with respect to the logits, given that with respect to the loss, `[1]`.
-    #[fusion(dtype = logits, shape = logits)]
     fn fused_cross_entropy_backward(
         logits: FloatTensor<Self>,
         targets: FloatTensor<Self>,

@@ -85,12 +85,10 @@ impl ExpGIfParams {
 #[backend_extension(
     Cube: cfg(feature = "cube"),
     Flex: cfg(feature = "cpu"),
-    Autodiff,
-    Fusion: cfg(feature = "fusion")
+    Autodiff
 )]
 pub(crate) trait ExpGIfOps: Backend {
     /// `z [..]`, `theta [1]` to `y [..]`.
-    #[fusion(dtype = z, shape = z)]
     fn exp_g_if_forward(
         z: FloatTensor<Self>,
         theta: FloatTensor<Self>,
@@ -98,7 +96,6 @@ pub(crate) trait ExpGIfOps: Backend {
     ) -> FloatTensor<Self>;
 
     /// `y [..]`, `theta [1]` to the number of spikes of each element.
-    #[fusion(dtype = y, shape = y)]
     fn exp_g_if_count(
         y: FloatTensor<Self>,
         theta: FloatTensor<Self>,
@@ -109,12 +106,10 @@ pub(crate) trait ExpGIfOps: Backend {
 /// The backward pass; not differentiable itself.
 #[backend_extension(
     Cube: cfg(feature = "cube"),
-    Flex: cfg(feature = "cpu"),
-    Fusion: cfg(feature = "fusion")
+    Flex: cfg(feature = "cpu")
 )]
 pub(crate) trait ExpGIfGrad: Backend {
     /// Gradients with respect to `z` and `theta`, given that with respect to `y`.
-    #[fusion(meta = |z, theta, _grad, _p| (z.clone(), theta.clone()))]
     fn exp_g_if_backward(
         z: FloatTensor<Self>,
         theta: FloatTensor<Self>,

@@ -121,24 +121,20 @@ impl LifParams {
 #[backend_extension(
     Cube: cfg(feature = "cube"),
     Flex: cfg(feature = "cpu"),
-    Autodiff,
-    Fusion: cfg(feature = "fusion")
+    Autodiff
 )]
 pub(crate) trait LifOps: Backend {
     /// `x [T, ..]` to spikes of the same shape.
-    #[fusion(dtype = x, shape = x)]
     fn lif_forward(x: FloatTensor<Self>, p: LifParams, group: usize) -> FloatTensor<Self>;
 }
 
 /// The backward pass; not differentiable itself.
 #[backend_extension(
     Cube: cfg(feature = "cube"),
-    Flex: cfg(feature = "cpu"),
-    Fusion: cfg(feature = "fusion")
+    Flex: cfg(feature = "cpu")
 )]
 pub(crate) trait LifGrad: Backend {
     /// Gradient with respect to `x`, given that with respect to the spikes.
-    #[fusion(dtype = x, shape = x)]
     fn lif_backward(
         x: FloatTensor<Self>,
         grad: FloatTensor<Self>,

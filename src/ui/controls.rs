@@ -343,6 +343,8 @@ pub fn refresh(page: &Page) {
     let (usable, running) = (state.usable(), state.run.running);
     let set = |id: &str, enabled: bool| enable(&by_id::<Element>(id), enabled);
     set("train", usable && !running && !state.teaching);
+    set("open-train", usable && !running && !state.teaching);
+    set("open-camera", state.engine.dead.is_none());
     set("pause", usable && running);
     set("step-once", usable && !running && !state.teaching);
     set("reset", usable);

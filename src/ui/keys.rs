@@ -17,6 +17,16 @@ const KEPT: &str = "gemst-keys";
 pub fn connect(page: &Page) {
     enable(&by_id::<Element>("open-keys"), true);
     on_click("open-keys", list);
+    // The opening's two ways in press the parts' own buttons, which are further down.
+    for (index, way, target) in [
+        (0, "open-train", "train"),
+        (1, "open-camera", "start-camera"),
+    ] {
+        on_click(way, move || {
+            part(index);
+            by_id::<HtmlElement>(target).click();
+        });
+    }
     let switch: HtmlInputElement = by_id("single-keys");
     let off = storage().and_then(|kept| kept.get_item(KEPT).ok().flatten());
     switch.set_checked(off.as_deref() != Some("off"));

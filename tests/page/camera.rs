@@ -84,6 +84,20 @@ fn classifies_what_the_camera_sees_until_it_is_stopped() -> Result<()> {
     Ok(())
 }
 
+/// The first screen is one press from each.
+#[test]
+fn the_opening_starts_training_and_the_camera() -> Result<()> {
+    let site = Site::serve()?;
+    let (_folder, mut page) = with_camera(&site, "granted")?;
+    page.press("Start training")?;
+    page.wait_number("step", LATER, |step| step >= 1.0)?;
+    page.eval("scrollTo({ top: 0, behavior: 'instant' })")?;
+    page.press("Let them look")?;
+    page.wait_metric("state", LATER, |state| state == "camera")?;
+    classified(&mut page)?;
+    Ok(())
+}
+
 #[test]
 fn a_hidden_page_lets_go_of_the_camera() -> Result<()> {
     let site = Site::serve()?;

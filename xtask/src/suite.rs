@@ -152,7 +152,7 @@ fn features(_: &mut Run) -> Result<()> {
         "features",
         "--no-default-features",
         "--features",
-        "cpu,gpu,fusion",
+        "cpu,gpu",
     ]);
     let tree = crate::shell::output(&mut tree).context("`cargo tree` failed")?;
     if tree.contains("feature \"autotune\"") {
