@@ -93,7 +93,9 @@ fn the_opening_starts_training_and_the_camera() -> Result<()> {
     page.wait_number("step", LATER, |step| step >= 1.0)?;
     page.eval("scrollTo({ top: 0, behavior: 'instant' })")?;
     page.press("Let them look")?;
-    page.wait_metric("state", LATER, |state| state == "camera")?;
+    page.wait("a live camera track", LATER, |page| {
+        Ok((page.eval(LIVE_TRACKS)? == 1).then_some(()))
+    })?;
     classified(&mut page)?;
     Ok(())
 }
