@@ -134,14 +134,22 @@ pub fn label(settings: &Settings, start: Start, index: Option<&Index>) -> String
     }
 }
 
-/// One sentence on a shipped pair: what it is and how often it is right.
+/// A shipped pair: what it is, how often it is right, and whether the twins had as much training.
 pub fn introduction(Pair { spiking, dense }: Pair) -> String {
     let twin = match dense {
         Some(dense) => format!("its dense twin on {}", tenths(dense.test.accuracy)),
         None => "its dense twin is not shipped and begins with fresh weights".to_owned(),
     };
+    let uneven = match dense {
+        Some(dense) if dense.step != spiking.step => format!(
+            " No fair race: the spiking network’s last training run had {} steps, its twin’s {}.",
+            grouped(spiking.step as f64),
+            grouped(dense.step as f64)
+        ),
+        _ => String::new(),
+    };
     format!(
-        "Trained on photographs of {}: the spiking network is right on {} of {} test images, {twin}.",
+        "Trained on photographs of {}: the spiking network is right on {} of {} test images, {twin}.{uneven}",
         spiking.dataset.title(),
         tenths(spiking.test.accuracy),
         grouped(spiking.test.images as f64),

@@ -127,4 +127,12 @@ fn the_character_names_classes_and_the_line_below_which_nothing_is_believed() {
         words.contains("CIFAR-10") && words.contains("87.6"),
         "{words}"
     );
+    assert!(!words.contains("No fair race"), "{words}");
+    let mut ahead = pair.spiking.clone();
+    ahead.step = 2 * pair.spiking.step + 1;
+    let words = introduction(Pair {
+        spiking: &ahead,
+        ..pair
+    });
+    assert!(words.contains("No fair race"), "{words}");
 }
