@@ -1,12 +1,15 @@
 //! Every kernel's figures on a device, and the comparison of two devices. Shared by the native GPU test
 //! and the browser test.
 
+#[path = "dense_figures.rs"]
+mod dense;
+
 use burn::tensor::{Device, Tensor, TensorData};
+use dense::{adamw_figures, dense_figures};
 use gemst::config::Surrogate;
 use gemst::kernels::{
-    AdamWParams, AdamWState, AttentionShape, ExpGIfParams, FlatLayout, LifParams, adamw, attention,
-    batch_norm, bias_gelu, bias_residual, exp_g_if_spikes, exp_g_if_with, flat_pack, flat_view,
-    layer_norm, lif, softmax_cross_entropy, spike_count,
+    ExpGIfParams, LifParams, batch_norm, exp_g_if_spikes, exp_g_if_with, lif,
+    softmax_cross_entropy, spike_count,
 };
 
 /// Named numbers, in the same order on every device.
@@ -290,147 +293,6 @@ async fn cross_entropy_figures(device: &Device, shape: [usize; 2], figures: &mut
         logits.grad(&grads).expect("tracked"),
     )
     .await;
-}
-
-/// What the dense twin is made of, on `pictures` of `tokens` tokens, in `heads` heads of `d` channels.
-async fn dense_figures(
-    device: &Device,
-    pictures: usize,
-    [tokens, heads, d]: [usize; 3],
-    figures: &mut Figures,
-) {
-    let (rows, channels) = (pictures * tokens, heads * d);
-    let matrix = |columns: usize, stride: usize| {
-        grid(rows * columns, stride, 160).reshape::<2>(device, [rows, columns])
-    };
-    let vector = |columns: usize, stride: usize| {
-        grid(columns, stride, 64)
-            .reshape::<1>(device, [columns])
-            .require_grad()
-    };
-    let name = format!("dense {pictures} {tokens} {heads} {d}");
-    let w = matrix(channels, 11);
-
-    let (x, gamma, beta) = (
-        matrix(channels, 37).require_grad(),
-        vector(channels, 7),
-        vector(channels, 5),
-    );
-    let y = layer_norm(x.clone(), gamma.clone(), beta.clone(), 1e-2);
-    let grads = (y.clone() * w.clone()).sum().backward();
-    push(figures, format!("{name} LayerNorm"), y).await;
-    push(
-        figures,
-        format!("{name} LayerNorm x's"),
-        x.grad(&grads).expect("tracked"),
-    )
-    .await;
-    push(
-        figures,
-        format!("{name} LayerNorm gamma's"),
-        gamma.grad(&grads).expect("tracked"),
-    )
-    .await;
-    push(
-        figures,
-        format!("{name} LayerNorm beta's"),
-        beta.grad(&grads).expect("tracked"),
-    )
-    .await;
-
-    let (x, bias, other) = (
-        matrix(channels, 23).require_grad(),
-        vector(channels, 3),
-        matrix(channels, 13),
-    );
-    let y = bias_residual(bias_gelu(x.clone(), bias.clone()), bias.clone(), other);
-    let grads = (y.clone() * w.clone()).sum().backward();
-    push(figures, format!("{name} GELU, residual"), y).await;
-    push(
-        figures,
-        format!("{name} GELU, residual x's"),
-        x.grad(&grads).expect("tracked"),
-    )
-    .await;
-    push(
-        figures,
-        format!("{name} GELU, residual bias'"),
-        bias.grad(&grads).expect("tracked"),
-    )
-    .await;
-
-    let (qkv, bias) = (
-        matrix(3 * channels, 41).require_grad(),
-        vector(3 * channels, 17),
-    );
-    let y = attention(qkv.clone(), bias.clone(), AttentionShape { tokens, heads });
-    let grads = (y.clone() * w).sum().backward();
-    push(figures, format!("{name} attention"), y).await;
-    push(
-        figures,
-        format!("{name} attention qkv's"),
-        qkv.grad(&grads).expect("tracked"),
-    )
-    .await;
-    push(
-        figures,
-        format!("{name} attention bias'"),
-        bias.grad(&grads).expect("tracked"),
-    )
-    .await;
-}
-
-/// Tensors of these lengths as one vector, three updates of it, and the tensors again.
-async fn adamw_figures(device: &Device, lengths: &[usize], figures: &mut Figures) {
-    let device = &device.clone().inner();
-    let layout = FlatLayout::new(lengths.iter().copied());
-    let part =
-        |length: usize, stride: usize| grid(length, stride, 100).reshape::<1>(device, [length]);
-    let pack =
-        |stride: usize| flat_pack(lengths.iter().map(|n| part(*n, stride)).collect(), &layout);
-    let rule = |stride: usize, low: f32, high: f32| {
-        pack(stride).clamp(low, high).reshape([1, layout.len()])
-    };
-    // Shares of 0 to 1, decay on and off, least values around the weights.
-    let rules = Tensor::cat(
-        vec![rule(3, 0.0, 1.0), rule(7, 0.0, 0.0), rule(11, -9.0, -0.2)],
-        0,
-    );
-    let mut state = AdamWState {
-        weights: pack(37),
-        first: Tensor::zeros([layout.len()], device),
-        second: Tensor::zeros([layout.len()], device),
-    };
-    push(
-        figures,
-        format!("pack {lengths:?} ="),
-        state.weights.clone(),
-    )
-    .await;
-    for (time, clip_norm) in [(1, 0.0), (2, 1.0), (3, 1e6)] {
-        let p = AdamWParams {
-            lr: 0.05,
-            weight_decay: 0.1,
-            clip_norm,
-            beta_1: 0.9,
-            beta_2: 0.999,
-            epsilon: 1e-8,
-            time,
-        };
-        // Held by somebody else for once: it must not change under them.
-        let held = (time == 2).then(|| state.clone());
-        state = adamw(state, pack(13 + time), rules.clone(), p);
-        if let Some(held) = held {
-            push(figures, format!("AdamW {lengths:?} held"), held.first).await;
-        }
-    }
-    for ((start, length), place) in layout.parts().zip(0..) {
-        let part = flat_view::<1>(&state.weights, start, [length]);
-        // Behind a view the next tensor begins: an operation on it must end where it ends.
-        push(figures, format!("AdamW {lengths:?} {place}"), part * 2.0).await;
-    }
-    push(figures, format!("AdamW {lengths:?} first"), state.first).await;
-    push(figures, format!("AdamW {lengths:?} second"), state.second).await;
 }
 
 async fn push<const D: usize>(figures: &mut Figures, name: String, x: Tensor<D>) {
