@@ -140,8 +140,10 @@ pub fn batch_norm_layer<const D: usize>(norm: &BatchNorm, x: Tensor<D>) -> Tenso
     }
     let mean = norm.running_mean.value().to_device(&device);
     let var = norm.running_var.value().to_device(&device);
-    let plain = [&gamma, &beta, &mean, &var].map(|x| !x.device().is_autodiff());
-    if !device.is_autodiff() && plain == [true; 4] {
+    let tracked = [&gamma, &beta, &mean, &var]
+        .iter()
+        .any(|vector| vector.device().is_autodiff());
+    if !device.is_autodiff() && !tracked {
         return Tensor::from_dispatch(Dispatch::fused_batch_norm_apply(
             x.into_dispatch(),
             gamma.into_dispatch(),

@@ -81,7 +81,7 @@ const AT_ONCE: usize = 6;
 
 /// Where a vector goes: its start, its length, and the room up to the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
+pub(crate) struct Place {
     start: usize,
     length: usize,
     room: usize,
@@ -91,6 +91,7 @@ struct Place {
 #[backend_extension(Cube: cfg(feature = "cube"), Flex: cfg(feature = "cpu"))]
 pub(crate) trait FlatOps: Backend {
     /// `flat` with vectors put in their places, and zeros in the gaps behind them. Those without a place are left out.
+    /// At most [`AT_ONCE`] places.
     // One argument each: the attribute takes no list.
     #[allow(clippy::too_many_arguments)]
     fn flat_write(
@@ -101,16 +102,12 @@ pub(crate) trait FlatOps: Backend {
         d: FloatTensor<Self>,
         e: FloatTensor<Self>,
         f: FloatTensor<Self>,
-        places: Places,
+        places: Vec<Place>,
     ) -> FloatTensor<Self>;
 
     /// The tensor of this shape that starts here; it may share the vector's memory.
     fn flat_view(flat: FloatTensor<Self>, start: usize, shape: Vec<usize>) -> FloatTensor<Self>;
 }
-
-/// At most [`AT_ONCE`].
-#[derive(Debug, Clone)]
-pub(crate) struct Places(Vec<Place>);
 
 /// Vectors end to end, `[layout.len()]`. They are not on an autodiff device.
 ///
@@ -138,7 +135,7 @@ pub fn flat_pack(parts: Vec<Tensor<1>>, layout: &FlatLayout) -> Tensor<1> {
                 .into_dispatch()
         };
         let [a, b, c, d, e, f] = std::array::from_fn(|_| next());
-        flat = Dispatch::flat_write(flat, a, b, c, d, e, f, Places(places.to_vec()));
+        flat = Dispatch::flat_write(flat, a, b, c, d, e, f, places.to_vec());
     }
     Tensor::from_dispatch(flat)
 }

@@ -84,21 +84,22 @@ impl FlatAdamW {
             epsilon: EPSILON,
             time: time + 1,
         };
-        if update.optimizer == Rule::Muon {
-            // It needs the clipped gradient too.
-            grad = clip(grad, update.clip_norm);
+        let muon = (update.optimizer == Rule::Muon).then(|| {
+            // It needs the clipped gradient too, and the weights as they were. Without it nobody else holds those, and the
+            // CPU changes them in place.
+            grad = clip(grad.clone(), update.clip_norm);
             p.clip_norm = 0.0;
-        }
+            weights.clone() * (1.0 - update.lr * update.weight_decay)
+        });
         let before = AdamWState {
-            weights: weights.clone(),
+            weights,
             first,
             second,
         };
         let mut after = adamw(before, grad.clone(), rules.clone(), p);
-        if update.optimizer == Rule::Muon {
+        if let Some(kept) = muon {
             // Nesterov's look-ahead.
             let momentum = after.first.clone() * BETA_1 + grad * (1.0 - BETA_1);
-            let kept = weights * (1.0 - update.lr * update.weight_decay);
             let moved = after.weights.clone();
             after.weights = with_muon(&network, &layout, &moved, &kept, &momentum, update.lr);
         }

@@ -342,11 +342,12 @@ pub fn refresh(page: &Page) {
     let state = page.state.borrow();
     let (usable, running) = (state.usable(), state.run.running);
     let set = |id: &str, enabled: bool| enable(&by_id::<Element>(id), enabled);
-    set("train", usable && !running && !state.teaching);
-    set("open-train", usable && !running && !state.teaching);
+    let trainable = usable && !running && !state.teaching;
+    set("train", trainable);
+    set("open-train", trainable);
     set("open-camera", state.engine.dead.is_none());
     set("pause", usable && running);
-    set("step-once", usable && !running && !state.teaching);
+    set("step-once", trainable);
     set("reset", usable);
     set("evaluate", usable && !state.evaluating);
     let built = state.networks.is_some();

@@ -1,7 +1,7 @@
 //! Softmax attention on the CPU: picture by picture and head by head, in matrices that stay in the cache.
 
 use super::{AttentionGrad, AttentionOps, AttentionShape, scale};
-use crate::kernels::flex::{contiguous, exp, small::Matrix, wide};
+use crate::kernels::flex::{contiguous, exp, small::Matrix, sum, wide};
 use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
 use burn::tensor::TensorData;
 
@@ -149,7 +149,7 @@ impl Head {
             let scores = self.p.row_mut(row);
             let largest = largest(scores);
             exponentials(scores, largest);
-            let total = sum(scores);
+            let total = sum(scores, |_, p| p);
             let share = 1.0 / total;
             scores.iter_mut().for_each(|p| *p *= share);
             *log_sum = largest + total.ln();
@@ -189,7 +189,7 @@ fn exponentials(row: &mut [f32], around: f32) {
     );
 }
 
-/// Numbers kept side by side, so that the loops are SIMD.
+/// Numbers kept side by side, so that the loop is SIMD.
 const LANES: usize = 16;
 
 fn largest(row: &[f32]) -> f32 {
@@ -202,13 +202,4 @@ fn largest(row: &[f32]) -> f32 {
     }
     let all = lanes.iter().chain(rest).copied();
     all.fold(f32::NEG_INFINITY, f32::max)
-}
-
-fn sum(row: &[f32]) -> f32 {
-    let mut lanes = [0.0; LANES];
-    let (lines, rest) = row.as_chunks::<LANES>();
-    for line in lines {
-        lanes.iter_mut().zip(line).for_each(|(lane, x)| *lane += x);
-    }
-    lanes.iter().chain(rest).sum()
 }

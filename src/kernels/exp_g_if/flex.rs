@@ -1,7 +1,7 @@
 //! ExpG-IF on the CPU: one pass each way.
 
 use super::{ExpGIfGrad, ExpGIfOps, ExpGIfParams, THETA_MIN};
-use crate::kernels::flex::{contiguous, map, wide};
+use crate::kernels::flex::{SHIFTER, contiguous, map, wide};
 use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
 use burn::tensor::TensorData;
 
@@ -55,11 +55,6 @@ impl Ladder {
         if self.top < x { self.top } else { x }
     }
 }
-
-/// Adding and subtracting 1.5 · 2^23 leaves no room for a fraction: the nearest integer of `0..2^22`, in two
-/// instructions that every SIMD unit has. `round`, `floor` and saturating conversions are calls or long
-/// sequences per element on x86 without SSE 4.1.
-const SHIFTER: f32 = 12_582_912.0;
 
 #[inline(always)]
 fn round(x: f32) -> f32 {

@@ -1,6 +1,6 @@
 //! On the GPU: a handful of tensors is packed in each dispatch, and a view is no dispatch.
 
-use super::{AT_ONCE, FlatOps, Places};
+use super::{AT_ONCE, FlatOps, Place};
 use crate::kernels::cube::grid;
 use burn::backend::{DType, tensor::FloatTensor};
 use burn::tensor::Shape;
@@ -65,11 +65,11 @@ impl FlatOps for CubeBackend {
         d: FloatTensor<Self>,
         e: FloatTensor<Self>,
         f: FloatTensor<Self>,
-        places: Places,
+        places: Vec<Place>,
     ) -> FloatTensor<Self> {
         let mut threads = 0;
         let targets: [TargetLaunch; AT_ONCE] = std::array::from_fn(|index| {
-            let (start, length, room) = match places.0.get(index) {
+            let (start, length, room) = match places.get(index) {
                 Some(place) => (place.start, place.length, place.room),
                 None => (0, 0, 0),
             };

@@ -1,6 +1,6 @@
 //! On the CPU.
 
-use super::{FlatOps, Places};
+use super::{FlatOps, Place};
 use crate::kernels::flex::contiguous;
 use burn::backend::{Flex, flex::FlexTensor, tensor::FloatTensor};
 use burn::tensor::TensorData;
@@ -14,11 +14,11 @@ impl FlatOps for Flex {
         d: FloatTensor<Self>,
         e: FloatTensor<Self>,
         f: FloatTensor<Self>,
-        places: Places,
+        places: Vec<Place>,
     ) -> FloatTensor<Self> {
         let mut flat = contiguous(flat);
         let values: &mut [f32] = flat.storage_mut();
-        for (part, place) in [a, b, c, d, e, f].into_iter().zip(places.0) {
+        for (part, place) in [a, b, c, d, e, f].into_iter().zip(places) {
             let part = contiguous(part);
             let room = &mut values[place.start..][..place.room];
             let (own, gap) = room.split_at_mut(place.length);

@@ -1,12 +1,9 @@
 //! LayerNorm on the CPU, row by row.
 
 use super::{LayerNormGrad, LayerNormOps};
-use crate::kernels::flex::{contiguous, wide};
+use crate::kernels::flex::{contiguous, sum, wide};
 use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
 use burn::tensor::TensorData;
-
-/// Sums kept side by side, so that the loop is SIMD.
-const LANES: usize = 16;
 
 impl LayerNormOps for Flex {
     fn fused_layer_norm(
@@ -102,18 +99,4 @@ impl LayerNormGrad for Flex {
         let parameter = |values| FlexTensor::from_data(TensorData::new(values, [channels]));
         (grad, parameter(gamma_grad), parameter(beta_grad))
     }
-}
-
-/// Sum of `f(place, value)`.
-#[inline(always)]
-fn sum(values: &[f32], f: impl Fn(usize, f32) -> f32) -> f32 {
-    let mut sums = [0.0f32; LANES];
-    let whole = values.len() - values.len() % LANES;
-    for at in (0..whole).step_by(LANES) {
-        for lane in 0..LANES {
-            sums[lane] += f(at + lane, values[at + lane]);
-        }
-    }
-    let rest: f32 = (whole..values.len()).map(|at| f(at, values[at])).sum();
-    sums.iter().sum::<f32>() + rest
 }
