@@ -6,7 +6,7 @@ use futures_lite::future::block_on;
 use gemst::config::*;
 use gemst::data::{batch::eval_batch, synthetic};
 use gemst::energy::{Activity, LayerActivity};
-use gemst::model::trace::{Code, FanOut, Meeting, Pair, Site, Trace};
+use gemst::model::trace::{Code, FanOut, Meeting, Pair, Site, Trace, Train};
 use gemst::train::{Member, Session};
 use proptest::prelude::*;
 
@@ -24,7 +24,7 @@ fn site(spikes: &[f32], fan_out: FanOut) -> LayerActivity {
     let mut trace = Trace::default();
     trace.site(Site {
         name: "layer".into(),
-        spikes: tensor(spikes, [1, spikes.len()]),
+        spikes: Train::Whole(tensor(spikes, [1, spikes.len()])),
         code: Code::Binary { steps: 1 },
         fan_out,
     });
@@ -94,7 +94,7 @@ fn weighted_spikes_by_hand() {
     let theta = 0.5;
     trace.site(Site {
         name: "layer".into(),
-        spikes: tensor(&[5.0 * theta, 0.0, 12.0 * theta], [1, 3]),
+        spikes: Train::Whole(tensor(&[5.0 * theta, 0.0, 12.0 * theta], [1, 3])),
         code: Code::Weighted {
             theta: tensor(&[theta], [1]),
             bits: 4,
@@ -109,12 +109,12 @@ fn weighted_spikes_by_hand() {
 
 /// Two windows of three tokens with two channels; the second window falls into two regions.
 fn pair(left: &[f32], right: &[f32], meeting: Meeting) -> LayerActivity {
-    let shape = [1, 2, 1, 3, 2];
     let mut trace = Trace::default();
     trace.pair(Pair {
         name: "block.0.scores".into(),
-        left: tensor(left, shape),
-        right: tensor(right, shape),
+        left: Train::Whole(tensor(left, [1, 12])),
+        right: Train::Whole(tensor(right, [1, 12])),
+        shape: [2, 1, 3, 2],
         code: Code::Binary { steps: 1 },
         meeting,
     });

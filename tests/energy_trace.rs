@@ -7,7 +7,7 @@ use gemst::config::*;
 use gemst::data::{batch::eval_batch, synthetic};
 use gemst::energy::*;
 use gemst::model::Network;
-use gemst::model::trace::{Code, Meeting, Pair, Trace};
+use gemst::model::trace::{Code, Meeting, Pair, Trace, Train};
 
 const IMAGES: usize = 2;
 
@@ -165,12 +165,13 @@ fn a_real_trace_fits_its_census() {
 fn weighted_trains_that_always_fire() {
     let device = Device::flex();
     let theta = 0.25;
-    let train = Tensor::<5>::full([1, 1, 1, 2, 3], 15.0 * theta, &device);
+    let train = Tensor::<2>::full([1, 6], 15.0 * theta, &device);
     let mut trace = Trace::default();
     trace.pair(Pair {
         name: "block.0.scores".into(),
-        left: train.clone(),
-        right: train,
+        left: Train::Whole(train.clone()),
+        right: Train::Whole(train),
+        shape: [1, 1, 2, 3],
         code: Code::Weighted {
             theta: Tensor::from_floats([theta], &device),
             bits: 4,

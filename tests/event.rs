@@ -7,9 +7,9 @@ use futures_lite::future::block_on;
 use gemst::config::*;
 use gemst::data::batch::eval_batch;
 use gemst::data::{Batch, synthetic};
+use gemst::kernels::Windows;
 use gemst::kernels::exp_g_if;
 use gemst::model::event::{EventNet, EventNeuron};
-use gemst::model::window::Windows;
 use gemst::train::{Conversion, Session};
 use proptest::prelude::*;
 

@@ -6,8 +6,7 @@ mod cases;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use cases::draw;
-use gemst::kernels::{HeadGroups, HeadWindows, gw_ssa, gw_ssa_reference};
-use gemst::model::window::Windows;
+use gemst::kernels::{HeadGroups, HeadWindows, Windows, gw_ssa, gw_ssa_reference};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -46,13 +45,9 @@ fn exact(qkv: &[f64], weights: &[f32], groups: &HeadGroups, tokens: usize) -> f6
     let mut total = 0.0;
     for row in 0..rows {
         for group in groups.iter() {
-            for (window, members) in group.members.iter().enumerate() {
-                let meet = |i: usize, j: usize| {
-                    group
-                        .regions
-                        .get(window)
-                        .is_none_or(|regions| regions[i] == regions[j])
-                };
+            let regions = group.windows.regions();
+            for (window, members) in group.windows.members().iter().enumerate() {
+                let meet = |i: usize, j: usize| regions[window][i] == regions[window][j];
                 for head in 0..group.heads {
                     let first = group.from + head * group.d;
                     let at = |part: usize, i: usize, c: usize| {
@@ -80,12 +75,7 @@ fn groups(side: usize, window: usize, shifted: bool, heads: usize, d: usize) -> 
     let group = |index: usize, window: usize, shifted: bool, linear: bool| {
         let windows = Windows::new(side, window, shifted);
         HeadWindows {
-            members: windows.members(),
-            regions: if windows.shift > 0 {
-                windows.regions()
-            } else {
-                Vec::new()
-            },
+            windows,
             linear,
             from: index * heads * d,
             heads,

@@ -22,7 +22,7 @@ mod flex;
 
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::nn::BatchNorm;
-use burn::tensor::{Shape, Tensor};
+use burn::tensor::{Device, Shape, Tensor};
 use std::cell::Cell;
 
 thread_local! {
@@ -138,26 +138,48 @@ pub fn batch_norm_layer<const D: usize>(norm: &BatchNorm, x: Tensor<D>) -> Tenso
         }
         return out.y;
     }
-    let mean = norm.running_mean.value().to_device(&device);
-    let var = norm.running_var.value().to_device(&device);
-    let tracked = [&gamma, &beta, &mean, &var]
-        .iter()
-        .any(|vector| vector.device().is_autodiff());
-    if !device.is_autodiff() && !tracked {
+    if let Some(Statistics { vectors, epsilon }) = Statistics::running(norm, &device) {
+        let [gamma, beta, mean, var] = vectors.map(Tensor::into_dispatch);
         return Tensor::from_dispatch(Dispatch::fused_batch_norm_apply(
             x.into_dispatch(),
-            gamma.into_dispatch(),
-            beta.into_dispatch(),
-            mean.into_dispatch(),
-            var.into_dispatch(),
-            norm.epsilon as f32,
+            gamma,
+            beta,
+            mean,
+            var,
+            epsilon,
         ));
     }
+    let mean = norm.running_mean.value().to_device(&device);
+    let var = norm.running_var.value().to_device(&device);
     let scale = gamma / (var + norm.epsilon).sqrt();
     let shift = beta - mean * scale.clone();
     let mut shape = [1; D];
     shape[1] = scale.dims()[0];
     x * scale.reshape(shape) + shift.reshape(shape)
+}
+
+/// What BatchNorm needs where nothing is learned.
+pub(super) struct Statistics {
+    /// gamma, beta, running mean and running variance, `[C]`.
+    pub vectors: [Tensor<1>; 4],
+    pub epsilon: f32,
+}
+
+impl Statistics {
+    /// `None` on a device that records gradients.
+    pub fn running(norm: &BatchNorm, device: &Device) -> Option<Self> {
+        let vectors = [
+            norm.gamma.val(),
+            norm.beta.val(),
+            norm.running_mean.value().to_device(device),
+            norm.running_var.value().to_device(device),
+        ];
+        let tracked = vectors.iter().any(|vector| vector.device().is_autodiff());
+        (!device.is_autodiff() && !tracked).then(|| Self {
+            vectors,
+            epsilon: norm.epsilon as f32,
+        })
+    }
 }
 
 /// [`batch_norm`]'s y in burn's own differentiable operations.

@@ -37,7 +37,7 @@ impl ConvParams {
     }
 
     /// Shape `[R, C_out, H', W']` of the output.
-    fn output_shape(&self, x: &Shape, w: &Shape) -> Shape {
+    pub(super) fn output_shape(&self, x: &Shape, w: &Shape) -> Shape {
         let side = |axis: usize| self.output_side(x[axis], w[axis]);
         Shape::from(vec![x[0], w[0], side(2), side(3)])
     }

@@ -1,5 +1,4 @@
-//! The products of GW-SSA, all windows and heads of a layer in one pass each way; on the CPU. Our reconstruction of
-//! the paper's grouped-window spiking self-attention, described at `model::attention`.
+//! The products of GW-SSA, all windows and heads of a layer in one pass each way. Our reconstruction of the paper's grouped-window spiking self-attention, described at `model::attention`.
 //!
 //! `R` rows (time × batch), `N = S²` tokens, `C` channels in groups of `h` heads of `d` channels, windows of `W`
 //! tokens. For every window and head, with `q, k, v [W, d]`, `m` the scale and `M_ij = 1` where tokens i and j may
@@ -11,27 +10,28 @@
 //! ```
 //!
 //! Composed of burn's operations this cuts q, k and v out of their layer, sorts them by window, multiplies many small
-//! matrices and sorts back; on the CPU most of the time goes into moving numbers, in the backward pass above all,
-//! where every cut becomes a tensor of zeros with a part filled in. GPUs keep that composition.
+//! matrices and sorts back; most of the time goes into moving numbers, in the backward pass above all, where every
+//! cut becomes a tensor of zeros with a part filled in.
 
 mod autodiff;
+#[cfg(feature = "cube")]
+mod cube;
 #[cfg(feature = "cpu")]
 mod flex;
 mod reference;
 
 pub use reference::gw_ssa_reference;
 
-use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension, tensor::FloatTensor};
-use burn::tensor::{Device, Tensor};
+use super::Windows;
+use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
+use burn::tensor::Tensor;
 use std::sync::Arc;
 
 /// One head group: its windows and its channels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeadWindows {
-    /// Tokens of every window, each of the same number: places in `0..N`.
-    pub members: Vec<Vec<usize>>,
-    /// Region of each token of each window: tokens of different regions do not meet. Empty where all may.
-    pub regions: Vec<Vec<usize>>,
+    /// How tokens fall into windows; those of different regions do not meet.
+    pub windows: Windows,
     /// `q (kᵀ v)` instead of `(q kᵀ) v`; only where all tokens of a window may meet.
     pub linear: bool,
     /// First channel of the group within C.
@@ -44,11 +44,26 @@ pub struct HeadWindows {
     pub scale: f32,
 }
 
+impl HeadWindows {
+    /// Region of each token of each window; empty where all may meet.
+    fn regions(&self) -> Vec<Vec<usize>> {
+        if self.windows.shift > 0 {
+            self.windows.regions()
+        } else {
+            Vec::new()
+        }
+    }
+}
+
 /// All head groups of a layer; their channels cover `0..C`.
 pub type HeadGroups = Arc<Vec<HeadWindows>>;
 
 /// The forward pass on a backend; over autodiff it records [`GwSsaGrad`].
-#[backend_extension(Flex: cfg(feature = "cpu"), Autodiff)]
+#[backend_extension(
+    Cube: cfg(feature = "cube"),
+    Flex: cfg(feature = "cpu"),
+    Autodiff
+)]
 pub(crate) trait GwSsaOps: Backend {
     /// `qkv [R·N, 3C]` to `[R·N, C]`.
     fn gw_ssa_forward(
@@ -59,7 +74,7 @@ pub(crate) trait GwSsaOps: Backend {
 }
 
 /// The backward pass; not differentiable itself.
-#[backend_extension(Flex: cfg(feature = "cpu"))]
+#[backend_extension(Cube: cfg(feature = "cube"), Flex: cfg(feature = "cpu"))]
 pub(crate) trait GwSsaGrad: Backend {
     /// Gradient with respect to `qkv`, given that with respect to y.
     fn gw_ssa_backward(
@@ -70,17 +85,8 @@ pub(crate) trait GwSsaGrad: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// Whether [`gw_ssa`] runs on this device.
-pub fn has_gw_ssa(device: &Device) -> bool {
-    match device.clone().inner().as_dispatch() {
-        #[cfg(feature = "cpu")]
-        DispatchDevice::Flex(_) => true,
-        _ => false,
-    }
-}
-
-/// `qkv [R·N, 3C]`, q before k before v, to the mixed potentials `[R·N, C]`; `tokens` is N. Differentiable. Only on
-/// devices of which [`has_gw_ssa`] says so.
+/// `qkv [R·N, 3C]`, q before k before v, to the mixed potentials `[R·N, C]`; `tokens` is N.
+/// Differentiable.
 pub fn gw_ssa(qkv: Tensor<2>, groups: HeadGroups, tokens: usize) -> Tensor<2> {
     let y = Dispatch::gw_ssa_forward(qkv.into_dispatch(), groups, tokens);
     Tensor::from_dispatch(y)

@@ -12,18 +12,13 @@
 use super::init::Init;
 use super::layer::SpikeLinear;
 use super::neuron::Neuron;
-use super::trace::{Code, FanOut, Meeting, Pair, Site, Trace};
-use super::window::Windows;
+use super::trace::{Code, Cut, FanOut, Meeting, Membrane, Pair, Site, Trace, Train};
 use crate::config::{AttentionConfig, AttentionKind, NormKind};
 use crate::energy::{AttentionOrder, attention_order};
-use crate::kernels::{HeadGroups, HeadWindows, gw_ssa, has_gw_ssa};
+use crate::kernels::{HeadGroups, HeadWindows, Windows, gw_ssa};
 use burn::module::Module;
 use burn::tensor::{Tensor, activation::softmax};
 use std::sync::Arc;
-
-/// Widest heads, in channels, whose products [`gw_ssa`] computes: measured, a step of `tiny` (12) gains a fifth by it
-/// on the CPU, one of `small` (32) nothing, since general matrix products are quick enough there.
-const NARROW_HEAD: usize = 16;
 
 /// Shape of one attention layer.
 #[derive(Debug, Clone)]
@@ -110,7 +105,7 @@ impl Attention {
         let mut projection = |part: &str, outputs: usize| {
             trace.site(Site {
                 name: self.name(part),
-                spikes: per_picture(&spikes),
+                spikes: Train::Whole(per_picture(&spikes)),
                 code: code.clone(),
                 fan_out: FanOut::Every(outputs * dim / groups),
             });
@@ -138,6 +133,7 @@ impl Attention {
         }
         let scales = self.config.windows.len();
         let (heads, width) = (self.shape.heads / scales, dim / scales);
+        let layer = trace.mixed(out.clone(), rows, self.neuron.code());
         let groups: Vec<HeadGroup> = self
             .config
             .windows
@@ -145,120 +141,87 @@ impl Attention {
             .enumerate()
             .map(|(index, &window)| {
                 let windows = Windows::new(self.shape.side, window, self.shape.shifted);
-                let part = |of: &Tensor<2>, part: usize| {
-                    let part = of.clone().narrow(1, part * dim + index * width, width);
-                    windows.partition(part.reshape([rows, tokens, width]), heads)
-                };
-                let take = |of: &Tensor<2>| [0, 1, 2].map(|index| part(of, index));
+                let d = width / heads;
                 let masked = windows.shift > 0;
-                let order =
-                    attention_order(self.config.kind, windows.tokens(), width / heads, masked);
-                let [q, k, v] = take(&out);
                 HeadGroup {
-                    windows,
-                    order,
-                    q,
-                    k,
-                    v,
-                    inputs: kept.as_ref().map(take),
+                    order: attention_order(self.config.kind, windows.tokens(), d, masked),
+                    cuts: [0, 1, 2].map(|part| Cut {
+                        layer,
+                        from: part * dim + index * width,
+                        windows,
+                        heads,
+                        d,
+                    }),
                 }
             })
             .collect();
-        let mut record = |group| self.record_products(group, trace);
-        let products: Vec<usize> = groups.iter().map(&mut record).collect();
+        let watch = |cuts: &[&Cut]| -> Option<Membrane> {
+            let parts = |x| cuts.iter().map(|cut| cut.of(x, rows)).collect();
+            let kept = kept.as_ref();
+            kept.map(|x| self.neuron.membrane(Tensor::cat(parts(x), 1), rows))
+        };
+        let product = |group| self.record_product(group, &watch, trace);
+        let products: Vec<usize> = groups.iter().map(product).collect();
         for (group, product) in groups.iter().zip(products) {
-            let context = self.record_context(group, trace);
-            trace.attended(self.shape.block, group.windows, heads, [product, context]);
+            let context = self.record_context(group, &watch, trace);
+            let entries = [product, context];
+            trace.attended(self.shape.block, group.windows(), heads, entries);
         }
         let weighted = matches!(self.neuron.code(), Code::Weighted { .. });
-        let narrow = width / heads <= NARROW_HEAD;
-        if narrow && self.config.kind != AttentionKind::Card && has_gw_ssa(&out.device()) {
-            return gw_ssa(out, self.products(width, heads, weighted), tokens);
+        if self.config.kind != AttentionKind::Card {
+            return gw_ssa(out, head_windows(&groups, dim, weighted), tokens);
         }
-        let mixed = groups.into_iter().map(|group| {
-            let windows = group.windows;
-            windows.reverse(group.mix(self.config.kind, weighted))
-        });
+        let mixed = groups.iter().map(|group| group.card(&out, rows));
         Tensor::cat(mixed.collect(), 2).reshape([all, dim])
     }
 
-    /// What [`gw_ssa`] computes: for each window side, `heads` heads on `width` channels.
-    fn products(&self, width: usize, heads: usize, weighted: bool) -> HeadGroups {
-        let sides = self.config.windows.iter().enumerate();
-        let groups = sides.map(|(index, &window)| {
-            let windows = Windows::new(self.shape.side, window, self.shape.shifted);
-            let (tokens, d, masked) = (windows.tokens(), width / heads, windows.shift > 0);
-            HeadWindows {
-                members: windows.members(),
-                regions: if masked {
-                    windows.regions()
-                } else {
-                    Vec::new()
-                },
-                linear: attention_order(self.config.kind, tokens, d, masked)
-                    == AttentionOrder::Linear,
-                from: index * width,
-                heads,
-                d,
-                scale: product_scale(tokens, d, weighted),
-            }
-        });
-        Arc::new(groups.collect())
-    }
-
-    fn record_products(&self, group: &HeadGroup, trace: &mut Trace) -> usize {
-        let (name, left, right, meeting) = match group.order {
+    /// Remember the two trains that meet first in a head group, and what `watch` says of them; the entry.
+    fn record_product(
+        &self,
+        group: &HeadGroup,
+        watch: &dyn Fn(&[&Cut]) -> Option<Membrane>,
+        trace: &mut Trace,
+    ) -> usize {
+        let [q, k, v] = &group.cuts;
+        let (name, pair, meeting) = match group.order {
             AttentionOrder::Scores => {
-                let regions = group.windows.regions();
-                ("scores", &group.q, &group.k, Meeting::Tokens { regions })
+                let regions = group.windows().regions();
+                ("scores", [q, k], Meeting::Tokens { regions })
             }
-            AttentionOrder::Linear => ("kv", &group.k, &group.v, Meeting::Channels),
+            AttentionOrder::Linear => ("kv", [k, v], Meeting::Channels),
         };
-        let rows = left.dims()[0];
-        let input = group.inputs.as_ref().map(|[q, k, v]| match group.order {
-            AttentionOrder::Scores => flat(&[q, k], rows),
-            AttentionOrder::Linear => flat(&[k, v], rows),
-        });
+        let [left, right] = pair.map(|cut| Train::Cut(cut.clone()));
         let entry = trace.pair(Pair {
             name: self.name(name),
-            left: left.clone(),
-            right: right.clone(),
+            left,
+            right,
+            shape: group.shape(),
             code: self.neuron.code(),
             meeting,
         });
-        trace.membrane(entry, input.map(|x| self.neuron.membrane(x, rows)));
+        trace.membrane(entry, watch(&pair));
         entry
     }
 
-    fn record_context(&self, group: &HeadGroup, trace: &mut Trace) -> usize {
-        let [rows, count, heads, tokens, d] = group.q.dims();
+    /// The same of the train that meets their product.
+    fn record_context(
+        &self,
+        group: &HeadGroup,
+        watch: &dyn Fn(&[&Cut]) -> Option<Membrane>,
+        trace: &mut Trace,
+    ) -> usize {
+        let [q, _, v] = &group.cuts;
         let (train, fan_out) = match group.order {
-            AttentionOrder::Scores => {
-                // A spike of v reaches every token of its region.
-                let regions = group.windows.regions();
-                let size = |regions: &[usize], token: usize| {
-                    let own = regions[token];
-                    regions.iter().filter(|&&region| region == own).count()
-                };
-                let table = (0..count * heads * tokens).flat_map(|index| {
-                    let regions = &regions[index / (heads * tokens)];
-                    std::iter::repeat_n(size(regions, index % tokens), d)
-                });
-                (&group.v, FanOut::Table(table.collect()))
-            }
-            AttentionOrder::Linear => (&group.q, FanOut::Every(d)),
+            AttentionOrder::Scores => (v, FanOut::Table(group.meetings())),
+            AttentionOrder::Linear => (q, FanOut::Every(q.d)),
         };
         let entry = trace.site(Site {
             name: self.name("context"),
-            spikes: train.clone().reshape([rows, count * heads * tokens * d]),
+            spikes: Train::Cut(train.clone()),
             code: self.neuron.code(),
             fan_out,
         });
-        let input = group.inputs.as_ref().map(|[q, _, v]| match group.order {
-            AttentionOrder::Scores => flat(&[v], rows),
-            AttentionOrder::Linear => flat(&[q], rows),
-        });
-        trace.membrane(entry, input.map(|x| self.neuron.membrane(x, rows)));
+        trace.membrane(entry, watch(&[train]));
         entry
     }
 
@@ -267,51 +230,65 @@ impl Attention {
     }
 }
 
-/// Heads that share a window side; q, k and v are `[R, windows, h, W, d]`.
+/// Heads that share a window side.
 struct HeadGroup {
-    windows: Windows,
     order: AttentionOrder,
-    q: Tensor<5>,
-    k: Tensor<5>,
-    v: Tensor<5>,
-    /// What made the neurons of q, k and v emit them, where the trace watches.
-    inputs: Option<[Tensor<5>; 3]>,
-}
-
-/// `[R, windows, h, W, d]`, one after the other, as `[R, F]`.
-fn flat(parts: &[&Tensor<5>], rows: usize) -> Tensor<2> {
-    let part = |part: &&Tensor<5>| {
-        let numel: usize = part.dims().iter().product();
-        (*part).clone().reshape([rows, numel / rows])
-    };
-    Tensor::cat(parts.iter().map(part).collect(), 1)
+    /// Where q, k and v are.
+    cuts: [Cut; 3],
 }
 
 impl HeadGroup {
-    /// The product, `[R, windows, h, W, d]`.
-    fn mix(self, kind: AttentionKind, weighted: bool) -> Tensor<5> {
-        let Self {
-            windows,
-            order,
-            q,
-            k,
-            v,
-            ..
-        } = self;
-        let scale = product_scale(windows.tokens(), q.dims()[4], weighted);
-        match (kind, order) {
-            (AttentionKind::Card, _) => card(&windows, q, k, v),
-            (_, AttentionOrder::Linear) => q.matmul(k.swap_dims(3, 4).matmul(v)) * scale,
-            (_, AttentionOrder::Scores) => {
-                let scores = q.matmul(k.swap_dims(3, 4));
-                let scores = match windows.mask(&scores.device()) {
-                    Some(mask) => scores * mask,
-                    None => scores,
-                };
-                scores.matmul(v) * scale
-            }
-        }
+    fn windows(&self) -> Windows {
+        self.cuts[0].windows
     }
+
+    /// `[windows, h, W, d]`.
+    fn shape(&self) -> [usize; 4] {
+        let (windows, cut) = (self.windows(), &self.cuts[0]);
+        [windows.count(), cut.heads, windows.tokens(), cut.d]
+    }
+
+    /// How many accumulates a spike of v causes, by its place: it reaches every token of its region.
+    fn meetings(&self) -> Vec<usize> {
+        let [windows, heads, tokens, d] = self.shape();
+        let regions = self.windows().regions();
+        let size = |regions: &[usize], own: usize| {
+            let same = regions.iter().filter(|&&other| other == own);
+            same.count()
+        };
+        let table = (0..windows * heads * tokens).flat_map(|index| {
+            let regions = &regions[index / (heads * tokens)];
+            std::iter::repeat_n(size(regions, regions[index % tokens]), d)
+        });
+        table.collect()
+    }
+
+    /// The card's product of `qkv [R·N, 3C]`, `[R, N, h·d]`.
+    fn card(&self, qkv: &Tensor<2>, rows: usize) -> Tensor<3> {
+        let windows = self.windows();
+        let [q, k, v] = self.cuts.each_ref().map(|cut| {
+            let part = qkv.clone().narrow(1, cut.from, cut.heads * cut.d);
+            let part = part.reshape([rows, windows.side.pow(2), cut.heads * cut.d]);
+            windows.partition(part, cut.heads)
+        });
+        windows.reverse(card(&windows, q, k, v))
+    }
+}
+
+/// What [`gw_ssa`] computes of `[R·N, 3·dim]`.
+fn head_windows(groups: &[HeadGroup], dim: usize, weighted: bool) -> HeadGroups {
+    let groups = groups.iter().map(|group| {
+        let [q, ..] = &group.cuts;
+        HeadWindows {
+            windows: q.windows,
+            linear: group.order == AttentionOrder::Linear,
+            from: q.from % dim,
+            heads: q.heads,
+            d: q.d,
+            scale: product_scale(q.windows.tokens(), q.d, weighted),
+        }
+    });
+    Arc::new(groups.collect())
 }
 
 /// Power of two (a shift in hardware) that brings `(q kᵀ) v` over `tokens` tokens and `d` channels into the next

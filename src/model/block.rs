@@ -8,7 +8,7 @@ use super::attention::{Attention, AttentionShape};
 use super::init::Init;
 use super::layer::{ConvShape, SpikeConv, SpikeLinear};
 use super::neuron::Neuron;
-use super::trace::{FanOut, Site, Trace};
+use super::trace::{FanOut, Site, Trace, Train};
 use crate::config::{AttentionKind, Ge2msTConfig, NormKind};
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -97,7 +97,7 @@ impl Block {
                 spikes
             }
         };
-        let x = x + self.out.forward(mixed);
+        let x = self.out.forward_onto(mixed, x);
 
         let (neuron, kept) = (&self.mlp_in, trace.keep(&x));
         let spikes = neuron.forward(x.clone());
@@ -106,7 +106,7 @@ impl Block {
         let (neuron, kept) = (&self.mlp_hidden, trace.keep(&hidden));
         let spikes = neuron.forward(hidden);
         self.record("mlp.1", (kept, &spikes), neuron, &self.fc2, rows, trace);
-        x + self.fc2.forward(spikes)
+        self.fc2.forward_onto(spikes, x)
     }
 
     /// Remember spikes, and what made the neurons emit them where the trace watches.
@@ -122,7 +122,7 @@ impl Block {
         let [all, channels] = spikes.dims();
         let entry = trace.site(Site {
             name: format!("block.{}.{part}", self.index),
-            spikes: spikes.clone().reshape([rows, all / rows * channels]),
+            spikes: Train::Whole(spikes.clone().reshape([rows, all / rows * channels])),
             code: neuron.code(),
             fan_out: FanOut::Every(layer.outputs() / self.groups),
         });
@@ -204,7 +204,7 @@ impl ConvBlock {
             fan,
             trace,
         );
-        x + self.pw.forward(spikes)
+        self.pw.forward_onto(spikes, x)
     }
 }
 
@@ -220,7 +220,7 @@ pub(super) fn record_maps(
     let [rows, channels, side, _] = spikes.dims();
     let entry = trace.site(Site {
         name,
-        spikes: spikes.clone().reshape([rows, channels * side * side]),
+        spikes: Train::Whole(spikes.clone().reshape([rows, channels * side * side])),
         code: neuron.code(),
         fan_out,
     });

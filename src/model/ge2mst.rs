@@ -179,10 +179,16 @@ impl Ge2msT {
     fn read_out(&self, features: Tensor<3>) -> Tensor<2> {
         let [_, batch, dim] = features.dims();
         let groups = self.steps / self.group;
-        let features = features
-            .reshape([groups, self.group, batch, dim])
-            .mean_dim(1)
-            .reshape([groups, batch, dim]);
+        let features = match self.group {
+            1 => features,
+            group => features
+                .reshape([groups, group, batch, dim])
+                .mean_dim(1)
+                .reshape([groups, batch, dim]),
+        };
+        if groups == 1 && self.readout.is_none() {
+            return features.reshape([batch, dim]);
+        }
         let weights = match (&self.readout, self.config.temporal.readout) {
             (Some(weights), Readout::Weighted) => softmax(weights.val(), 0).reshape([groups, 1, 1]),
             (Some(query), Readout::Attention) => {

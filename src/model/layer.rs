@@ -11,7 +11,7 @@
 use super::fold::BATCH_NORM_EPSILON;
 use super::init::Init;
 use crate::config::NormKind;
-use crate::kernels::{ConvParams, batch_norm_layer, conv};
+use crate::kernels::{ConvParams, batch_norm_layer, conv, conv_norm, linear_norm};
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, PaddingConfig2d};
@@ -110,6 +110,29 @@ impl SpikeLinear {
 
     /// `[R, C_in] -> [R, C_out]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        self.fused(x, None).unwrap_or_else(|(x, _)| self.plain(x))
+    }
+
+    /// The same, added to `shortcut [R, C_out]`.
+    pub fn forward_onto(&self, x: Tensor<2>, shortcut: Tensor<2>) -> Tensor<2> {
+        match self.fused(x, Some(shortcut)) {
+            Ok(y) => y,
+            Err((x, shortcut)) => added(shortcut, self.plain(x)),
+        }
+    }
+
+    fn fused(
+        &self,
+        x: Tensor<2>,
+        shortcut: Option<Tensor<2>>,
+    ) -> Result<Tensor<2>, (Tensor<2>, Option<Tensor<2>>)> {
+        match (&self.norm, &self.bias) {
+            (Norm::Batch(norm), None) => linear_norm(norm, &self.weight.val(), x, shortcut),
+            _ => Err((x, shortcut)),
+        }
+    }
+
+    fn plain(&self, x: Tensor<2>) -> Tensor<2> {
         let weight = self.weight.val();
         let [groups, c_in, c_out] = weight.dims();
         let [rows, _] = x.dims();
@@ -127,6 +150,13 @@ impl SpikeLinear {
             None => y,
         };
         self.norm.rows(y)
+    }
+}
+
+fn added<const D: usize>(shortcut: Option<Tensor<D>>, y: Tensor<D>) -> Tensor<D> {
+    match shortcut {
+        Some(shortcut) => shortcut + y,
+        None => y,
     }
 }
 
@@ -195,15 +225,40 @@ impl SpikeConv {
 
     /// `[R, C_in, S, S] -> [R, C_out, S/stride, S/stride]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = conv(
-            x,
-            self.conv.weight.val(),
-            ConvParams {
-                stride: self.conv.stride[0],
-                padding: self.padding,
-                groups: self.conv.groups,
-            },
-        );
+        self.fused(x, None).unwrap_or_else(|(x, _)| self.plain(x))
+    }
+
+    /// The same, added to `shortcut [R, C_out, S/stride, S/stride]`.
+    pub fn forward_onto(&self, x: Tensor<4>, shortcut: Tensor<4>) -> Tensor<4> {
+        match self.fused(x, Some(shortcut)) {
+            Ok(y) => y,
+            Err((x, shortcut)) => added(shortcut, self.plain(x)),
+        }
+    }
+
+    fn params(&self) -> ConvParams {
+        ConvParams {
+            stride: self.conv.stride[0],
+            padding: self.padding,
+            groups: self.conv.groups,
+        }
+    }
+
+    fn fused(
+        &self,
+        x: Tensor<4>,
+        shortcut: Option<Tensor<4>>,
+    ) -> Result<Tensor<4>, (Tensor<4>, Option<Tensor<4>>)> {
+        match (&self.norm, &self.conv.bias) {
+            (Norm::Batch(norm), None) => {
+                conv_norm(norm, &self.conv.weight.val(), self.params(), x, shortcut)
+            }
+            _ => Err((x, shortcut)),
+        }
+    }
+
+    fn plain(&self, x: Tensor<4>) -> Tensor<4> {
+        let y = conv(x, self.conv.weight.val(), self.params());
         let y = match &self.conv.bias {
             Some(bias) => y + bias.val().reshape([1, -1, 1, 1]),
             None => y,

@@ -41,7 +41,6 @@ pub mod stem;
 pub mod temporal;
 pub mod trace;
 pub mod vit;
-pub mod window;
 
 use crate::config::{Freeze, ModelConfig};
 use burn::module::Module;

@@ -4,10 +4,12 @@
 
 mod count;
 mod inspect;
+mod train;
 mod watch;
 
 pub use count::{LayerCount, SpikeCounts};
 pub use inspect::{Inspected, SAMPLE};
+pub use train::{Cut, Train};
 pub use watch::Membrane;
 
 use burn::tensor::{ExecutionError, Tensor, TensorData, Transaction};
@@ -70,7 +72,7 @@ pub struct Site {
     /// Name of the synaptic layer (`energy::counts` lists them).
     pub name: String,
     /// `[T·B, F]`, F elements per picture and step; channel-major `[C, S, S]` for a convolution.
-    pub spikes: Tensor<2>,
+    pub spikes: Train,
     /// What the numbers mean.
     pub code: Code,
     /// What a spike costs.
@@ -83,9 +85,11 @@ pub struct Pair {
     /// Name of the synaptic layer.
     pub name: String,
     /// `[T·B, windows, heads, W, d]`.
-    pub left: Tensor<5>,
+    pub left: Train,
     /// `[T·B, windows, heads, W, d]`.
-    pub right: Tensor<5>,
+    pub right: Train,
+    /// `[windows, heads, W, d]`.
+    pub shape: [usize; 4],
     /// What the numbers mean.
     pub code: Code,
     /// Which elements meet.
@@ -110,6 +114,7 @@ pub enum Meeting {
 pub struct Trace {
     sites: Vec<Site>,
     pairs: Vec<Pair>,
+    mixed: Vec<train::Mixed>,
     order: Vec<Entry>,
     /// More than the spikes, for a look inside; `None` in training and evaluation.
     watched: Option<watch::Watched>,
@@ -144,20 +149,19 @@ impl Trace {
     /// Mean firing rate over all elements and steps, `[1]`, differentiable: the spike penalty of the loss.
     /// `None` for a dense network.
     pub fn mean_rate(&self) -> Option<Tensor<1>> {
-        let pairs = self.pairs.iter().flat_map(|pair| {
-            let flat = |x: &Tensor<5>| x.clone().reshape([1, -1]);
-            [
-                (flat(&pair.left), &pair.code),
-                (flat(&pair.right), &pair.code),
-            ]
+        // Every train that was cut out of an attention layer's output is counted with it.
+        let sites = self.sites.iter().map(|site| (&site.spikes, &site.code));
+        let pairs = self.pairs.iter();
+        let pairs = pairs.flat_map(|pair| [(&pair.left, &pair.code), (&pair.right, &pair.code)]);
+        let whole = sites.chain(pairs).filter_map(|(train, code)| match train {
+            Train::Whole(spikes) => Some((spikes.clone(), code)),
+            Train::Cut(_) => None,
         });
-        let sites = self
-            .sites
-            .iter()
-            .map(|site| (site.spikes.clone(), &site.code));
+        let mixed = self.mixed.iter();
+        let mixed = mixed.map(|layer| (layer.spikes.clone(), &layer.code));
         let mut elements = 0;
         let mut total: Option<Tensor<1>> = None;
-        for (spikes, code) in sites.chain(pairs) {
+        for (spikes, code) in whole.chain(mixed) {
             let [rows, features] = spikes.dims();
             let (fired, steps) = match code {
                 Code::Binary { .. } => (spikes, 1),
@@ -183,30 +187,26 @@ impl Trace {
     /// The spikes of the first `images` pictures of the batch alone, off the autodiff graph.
     pub fn first(&self, images: usize) -> Self {
         let mut first = self.clone();
+        let few = |train: &mut Train, steps: usize| {
+            if let Train::Whole(spikes) = train {
+                let batch = spikes.dims()[0] / steps;
+                *spikes = train::first(spikes, steps, batch, images.min(batch));
+            }
+        };
         for site in &mut first.sites {
-            let steps = site.code.tensor_steps();
-            let [rows, features] = site.spikes.dims();
-            let batch = rows / steps;
-            let kept = images.min(batch);
-            let spikes = site.spikes.clone().inner();
-            let spikes = spikes.reshape([steps, batch, features]);
-            site.spikes = spikes
-                .slice([0..steps, 0..kept])
-                .reshape([steps * kept, features]);
+            few(&mut site.spikes, site.code.tensor_steps());
         }
         for pair in &mut first.pairs {
             let steps = pair.code.tensor_steps();
-            let [rows, windows, heads, tokens, d] = pair.left.dims();
-            let batch = rows / steps;
+            few(&mut pair.left, steps);
+            few(&mut pair.right, steps);
+        }
+        for layer in &mut first.mixed {
+            let steps = layer.code.tensor_steps();
+            let batch = layer.rows / steps;
             let kept = images.min(batch);
-            let few = |spikes: &Tensor<5>| {
-                let spikes = spikes.clone().inner();
-                let spikes = spikes.reshape([steps, batch, windows * heads * tokens * d]);
-                spikes
-                    .slice([0..steps, 0..kept])
-                    .reshape([steps * kept, windows, heads, tokens, d])
-            };
-            (pair.left, pair.right) = (few(&pair.left), few(&pair.right));
+            layer.spikes = train::first(&layer.spikes, steps, batch, kept);
+            layer.rows = steps * kept;
         }
         first
     }
@@ -216,45 +216,80 @@ impl Trace {
     /// # Errors
     /// When the device fails to deliver the numbers.
     pub async fn count(self) -> Result<SpikeCounts, ExecutionError> {
-        let mut reads = Transaction::default();
+        let mut reads = self.register_mixed(Transaction::default());
         for entry in &self.order {
-            reads = match *entry {
-                Entry::Site(index) => {
-                    let site = &self.sites[index];
-                    register_code(reads, &site.code).register(site.spikes.clone().inner())
-                }
-                Entry::Pair(index) => {
-                    let pair = &self.pairs[index];
-                    register_code(reads, &pair.code)
-                        .register(pair.left.clone().inner())
-                        .register(pair.right.clone().inner())
-                }
-            };
+            reads = self.register(entry, reads);
         }
         let mut data = reads.execute_async().await?.into_iter();
+        let mixed = self.read_mixed(&mut data);
         let mut counts = SpikeCounts::default();
         for entry in &self.order {
-            match *entry {
-                Entry::Site(index) => {
-                    let site = &self.sites[index];
-                    let code = count::HostCode::read(&site.code, &mut data);
-                    counts.add_site(site, code, &floats(data.next()));
-                }
-                Entry::Pair(index) => {
-                    let pair = &self.pairs[index];
-                    let code = count::HostCode::read(&pair.code, &mut data);
-                    counts.add_pair(pair, code, &floats(data.next()), &floats(data.next()));
-                }
-            }
+            self.count_entry(entry, &mixed, &mut data, &mut counts);
         }
         Ok(counts)
     }
-}
 
-fn register_code(reads: Transaction, code: &Code) -> Transaction {
-    match code {
-        Code::Binary { .. } => reads,
-        Code::Weighted { theta, .. } => reads.register(theta.clone().inner()),
+    fn register_mixed(&self, reads: Transaction) -> Transaction {
+        let layers = self.mixed.iter();
+        layers.fold(reads, |reads, layer| {
+            reads.register(layer.spikes.clone().inner())
+        })
+    }
+
+    fn read_mixed(&self, data: &mut impl Iterator<Item = TensorData>) -> Vec<Vec<f32>> {
+        let layers = self.mixed.iter();
+        layers.map(|_| floats(data.next())).collect()
+    }
+
+    /// What [`Trace::count_entry`] reads.
+    fn register(&self, entry: &Entry, reads: Transaction) -> Transaction {
+        let (code, trains) = self.trains(entry);
+        let reads = match code {
+            Code::Binary { .. } => reads,
+            Code::Weighted { theta, .. } => reads.register(theta.clone().inner()),
+        };
+        trains.into_iter().fold(reads, |reads, train| match train {
+            Train::Whole(spikes) => reads.register(spikes.clone().inner()),
+            Train::Cut(_) => reads,
+        })
+    }
+
+    /// Count an entry's spikes; its code and the numbers of its trains.
+    fn count_entry(
+        &self,
+        entry: &Entry,
+        mixed: &[Vec<f32>],
+        data: &mut impl Iterator<Item = TensorData>,
+        counts: &mut SpikeCounts,
+    ) -> (count::HostCode, Vec<Vec<f32>>) {
+        let (code, trains) = self.trains(entry);
+        let code = count::HostCode::read(code, data);
+        let trains = trains.into_iter();
+        let trains: Vec<_> = trains.map(|train| self.read(train, mixed, data)).collect();
+        match *entry {
+            Entry::Site(index) => {
+                let site = &self.sites[index];
+                counts.add_site(site, self.dims(&site.spikes), code, &trains[0]);
+            }
+            Entry::Pair(index) => {
+                let pair = &self.pairs[index];
+                counts.add_pair(pair, code, &trains[0], &trains[1]);
+            }
+        }
+        (code, trains)
+    }
+
+    fn trains(&self, entry: &Entry) -> (&Code, Vec<&Train>) {
+        match *entry {
+            Entry::Site(index) => {
+                let site = &self.sites[index];
+                (&site.code, vec![&site.spikes])
+            }
+            Entry::Pair(index) => {
+                let pair = &self.pairs[index];
+                (&pair.code, vec![&pair.left, &pair.right])
+            }
+        }
     }
 }
 

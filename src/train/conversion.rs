@@ -231,7 +231,7 @@ async fn codes(trace: &Trace) -> Result<Vec<(String, Vec<u32>)>, ExecutionError>
             continue;
         };
         let theta = numbers(theta.clone()).await?[0];
-        let y = numbers(site.spikes.clone().reshape([-1])).await?;
+        let y = numbers(trace.spikes(&site.spikes).reshape([-1])).await?;
         let codes = y.iter().map(|y| (y / theta).round() as u32).collect();
         all.push((site.name.clone(), codes));
     }

@@ -3,6 +3,8 @@
 
 #[path = "dense_figures.rs"]
 mod dense;
+#[path = "spiking_figures.rs"]
+mod spiking;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dense::{adamw_figures, dense_figures};
@@ -11,6 +13,7 @@ use gemst::kernels::{
     ExpGIfParams, LifParams, batch_norm, exp_g_if_spikes, exp_g_if_with, lif,
     softmax_cross_entropy, spike_count,
 };
+use spiking::{gw_ssa_figures, synapse_figures};
 
 /// Named numbers, in the same order on every device.
 pub type Figures = Vec<(String, Vec<f32>)>;
@@ -47,6 +50,9 @@ pub async fn figures(device: &Device) -> Figures {
     // 16 tokens in 4 heads of 12; rows and columns that are no multiple of a workgroup.
     dense_figures(&device, 3, [16, 4, 12], &mut figures).await;
     adamw_figures(&device, &[1, 64, 700, 65, 3, 128, 9], &mut figures).await;
+    // `small`'s: windows of 4 and 8 on a grid of 8, two heads of 32 each.
+    gw_ssa_figures(&device, 2, [8, 4, 2, 32], true, &mut figures).await;
+    synapse_figures(&device, 3, [4, 8, 12, 8], 3, 2, &mut figures).await;
     drawn_figures(&device, &mut figures).await;
     figures
 }
@@ -87,6 +93,25 @@ async fn drawn_figures(device: &Device, figures: &mut Figures) {
             .map(|_| draw.within(1, 300))
             .collect();
         adamw_figures(device, &lengths, figures).await;
+
+        let [side, window] = [[2, 1], [4, 2], [6, 3], [9, 3], [8, 4]][draw.below(5)];
+        let shape = [side, window, draw.within(1, 3), draw.within(1, 18)];
+        gw_ssa_figures(
+            device,
+            draw.within(1, 3),
+            shape,
+            draw.below(2) == 0,
+            figures,
+        )
+        .await;
+        let [kernel, stride] = [[1, 1], [2, 2], [3, 1], [3, 2], [4, 2]][draw.below(5)];
+        let shape = [
+            draw.within(1, 4),
+            draw.within(1, 9),
+            draw.within(1, 9),
+            2 * draw.within(1, 5),
+        ];
+        synapse_figures(device, draw.within(1, 4), shape, kernel, stride, figures).await;
     }
 }
 

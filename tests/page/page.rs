@@ -19,6 +19,7 @@ mod gpu;
 mod keep;
 mod keyboard;
 mod looks;
+mod memory;
 mod offline;
 mod own;
 mod picture;

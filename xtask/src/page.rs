@@ -2,8 +2,10 @@
 //! published under, files through the file chooser, downloads on the disk.
 
 mod act;
+mod memory;
 mod record;
 
+pub use memory::{Held, WATCH_MEMORY};
 pub use record::Record;
 
 use crate::browser::{Browser, Options};

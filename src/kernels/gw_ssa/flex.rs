@@ -63,13 +63,14 @@ impl HeadWindows {
         tokens: usize,
         mut each: impl FnMut(&[usize], Option<&[usize]>, usize),
     ) {
-        let mut places = Vec::new();
+        let (windows, mut places) = (self.windows.members(), Vec::new());
+        let regions = self.regions();
         for row in (0..all).step_by(tokens.max(1)) {
-            for (window, members) in self.members.iter().enumerate() {
+            for (window, members) in windows.iter().enumerate() {
                 places.clear();
                 places.extend(members.iter().map(|token| row + token));
                 for head in 0..self.heads {
-                    let regions = self.regions.get(window).map(Vec::as_slice);
+                    let regions = regions.get(window).map(Vec::as_slice);
                     each(&places, regions, self.from + head * self.d);
                 }
             }
@@ -97,7 +98,7 @@ struct Head {
 
 impl Head {
     fn new(group: &HeadWindows) -> Self {
-        let tokens = group.members.first().map_or(0, Vec::len);
+        let tokens = group.windows.tokens();
         let of_tokens = || Matrix::new(tokens, group.d);
         let side = if group.linear { group.d } else { tokens };
         Self {

@@ -9,8 +9,8 @@ pub fn gw_ssa_reference(qkv: Tensor<2>, groups: &HeadGroups, tokens: usize) -> T
     let (rows, device) = (all / tokens, qkv.device());
     let mixed = groups.iter().map(|group| {
         let width = group.heads * group.d;
-        let order = group.members.concat();
-        let count = group.members.len();
+        let order = group.windows.members().concat();
+        let count = group.windows.count();
         // `[R·N, h·d] -> [R, windows, h, W, d]`.
         let part = |part: usize| {
             qkv.clone()
@@ -47,10 +47,9 @@ fn places(order: &[usize], device: &Device) -> Tensor<1, Int> {
 
 /// 1 where two tokens may meet, `[1, windows, 1, W, W]`.
 fn meetings(group: &HeadWindows, device: &Device) -> Tensor<5> {
-    let count = group.members.len();
-    let side = group.members.first().map_or(0, Vec::len);
+    let (count, side) = (group.windows.count(), group.windows.tokens());
     let mut values = vec![1.0; count * side * side];
-    for (window, regions) in group.regions.iter().enumerate() {
+    for (window, regions) in group.regions().iter().enumerate() {
         for i in 0..side {
             for j in 0..side {
                 if regions[i] != regions[j] {

@@ -8,7 +8,7 @@
 
 use super::neuron::SpikeTrain;
 use crate::energy::AttentionOrder;
-use crate::model::window::Windows;
+use crate::kernels::Windows;
 
 /// Heads that share a window side, on the host.
 #[derive(Debug, Clone)]

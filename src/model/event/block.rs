@@ -3,9 +3,9 @@
 use super::{EventNeuron, HeadGroup, Reader, Record, SpikeTrain, Synapses, shortcut};
 use crate::config::{AttentionKind, Ge2msTConfig};
 use crate::energy::attention_order;
+use crate::kernels::Windows;
 use crate::model::attention::product_scale;
 use crate::model::fold::NotConvertible;
-use crate::model::window::Windows;
 
 #[derive(Debug, Clone)]
 pub(super) struct Block {

@@ -151,8 +151,13 @@ impl SpikeCounts {
         }
     }
 
-    pub(super) fn add_site(&mut self, site: &Site, code: HostCode, values: &[f32]) {
-        let [rows, features] = site.spikes.dims();
+    pub(super) fn add_site(
+        &mut self,
+        site: &Site,
+        [rows, features]: [usize; 2],
+        code: HostCode,
+        values: &[f32],
+    ) {
         let batch = rows / code.tensor_steps();
         let fan: Vec<u64> = (0..features).map(|f| fan_out(&site.fan_out, f)).collect();
         let mut layer = LayerCount::new(&site.name, code.steps(), features);
@@ -171,9 +176,10 @@ impl SpikeCounts {
     }
 
     pub(super) fn add_pair(&mut self, pair: &Pair, code: HostCode, left: &[f32], right: &[f32]) {
-        let [rows, windows, heads, tokens, d] = pair.left.dims();
-        let batch = rows / code.tensor_steps();
+        let [windows, heads, tokens, d] = pair.shape;
         let features = windows * heads * tokens * d;
+        let rows = left.len() / features;
+        let batch = rows / code.tensor_steps();
         let mut layer = LayerCount::new(&pair.name, code.steps(), 2 * features);
         layer.sites = (2 * batch * features) as u64;
         let block = tokens * d;

@@ -3,7 +3,7 @@
 
 use super::count::HostCode;
 use super::watch::{Attended, Membrane};
-use super::{Entry, SpikeCounts, Trace, floats, register_code};
+use super::{Entry, SpikeCounts, Trace, floats};
 use crate::kernels::{ExpGIfParams, exp_g_if_trace, lif_trace};
 use crate::protocol::{HeadGroupSpikes, LayerSample};
 use burn::tensor::{ExecutionError, Int, Tensor, TensorData, Transaction};
@@ -66,46 +66,22 @@ impl Trace {
                 ..LayerSample::default()
             });
         }
-        let mut reads = Transaction::default();
+        let mut reads = self.register_mixed(Transaction::default());
         for (entry, pick) in picks.iter().enumerate() {
-            reads = match self.order[entry] {
-                Entry::Site(index) => {
-                    let site = &self.sites[index];
-                    register_code(reads, &site.code).register(site.spikes.clone().inner())
-                }
-                Entry::Pair(index) => {
-                    let pair = &self.pairs[index];
-                    register_code(reads, &pair.code)
-                        .register(pair.left.clone().inner())
-                        .register(pair.right.clone().inner())
-                }
-            };
+            reads = self.register(&self.order[entry], reads);
             if let Some((membrane, pick)) = self.followed(entry, pick.as_ref()) {
                 reads = reads.register(chosen(&membrane.input, &pick.neurons));
             }
         }
         let mut data = reads.execute_async().await?.into_iter();
+        let mixed = self.read_mixed(&mut data);
         let mut inspected = Inspected {
             windows: self.empty_windows(),
             ..Inspected::default()
         };
         for (entry, pick) in picks.iter().enumerate() {
-            let (code, trains) = match self.order[entry] {
-                Entry::Site(index) => {
-                    let site = &self.sites[index];
-                    let code = HostCode::read(&site.code, &mut data);
-                    let spikes = floats(data.next());
-                    inspected.counts.add_site(site, code, &spikes);
-                    (code, vec![spikes])
-                }
-                Entry::Pair(index) => {
-                    let pair = &self.pairs[index];
-                    let code = HostCode::read(&pair.code, &mut data);
-                    let (left, right) = (floats(data.next()), floats(data.next()));
-                    inspected.counts.add_pair(pair, code, &left, &right);
-                    (code, vec![left, right])
-                }
-            };
+            let place = &self.order[entry];
+            let (code, trains) = self.count_entry(place, &mixed, &mut data, &mut inspected.counts);
             if let HostCode::Weighted { bits, .. } = code {
                 inspected.bits = bits;
             }
@@ -135,12 +111,11 @@ impl Trace {
             let (name, neurons) = match *place {
                 Entry::Site(index) => {
                     let site = &self.sites[index];
-                    (&site.name, site.spikes.dims()[1])
+                    (&site.name, self.dims(&site.spikes)[1])
                 }
                 Entry::Pair(index) => {
                     let pair = &self.pairs[index];
-                    let [_, inside @ ..] = pair.left.dims();
-                    (&pair.name, 2 * inside.iter().product::<usize>())
+                    (&pair.name, 2 * pair.shape.iter().product::<usize>())
                 }
             };
             match layers.iter_mut().find(|layer| layer.name == *name) {

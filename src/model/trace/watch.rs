@@ -3,7 +3,7 @@
 
 use super::{Code, Entry, Trace};
 use crate::kernels::LifParams;
-use crate::model::window::Windows;
+use crate::kernels::Windows;
 use burn::tensor::Tensor;
 use std::collections::BTreeMap;
 

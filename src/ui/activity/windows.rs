@@ -163,7 +163,7 @@ mod tests {
     #[cfg(feature = "engine")]
     #[test]
     fn windows_are_the_models() {
-        use crate::model::window::Windows;
+        use crate::kernels::Windows;
         for (window, shifted) in [(8, true), (4, false), (4, true), (2, true)] {
             let model = Windows::new(8, window, shifted);
             let wanted = model.members().into_iter();

@@ -1,0 +1,276 @@
+//! GW-SSA on the GPU: a thread for each token of each head, one dispatch a head group each way. Threads of a window
+//! read the same keys at the same time, which caches serve. Both orders are computed as `(q kᵀ) v`: the numbers
+//! are the same up to rounding, and no product has to wait for another.
+
+use super::{GwSsaGrad, GwSsaOps, HeadGroups, HeadWindows};
+use crate::kernels::cube::{empty, grid, like};
+use burn::backend::{TensorMetadata, tensor::FloatTensor};
+use burn::tensor::Shape;
+use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
+use cubecl::prelude::*;
+
+/// Where a head group's windows lie, see [`crate::kernels::Windows`].
+#[derive(CubeType, CubeLaunch, Clone, Copy)]
+struct Geometry {
+    side: u32,
+    window: u32,
+    shift: u32,
+}
+
+/// A window along one axis, and the part of it that the border cuts off: 1 behind the border.
+#[cube]
+fn part(at: u32, window: u32, geometry: &Geometry) -> u32 {
+    let last = window == geometry.side / geometry.window - 1;
+    let behind = at >= geometry.window - geometry.shift;
+    select(last && behind, 1u32, 0u32)
+}
+
+/// Which of four regions of its window a place is in.
+#[cube]
+fn region(y: u32, x: u32, window_y: u32, window_x: u32, geometry: &Geometry) -> u32 {
+    2 * part(y, window_y, geometry) + part(x, window_x, geometry)
+}
+
+/// A token's place on the grid before the shift moved it.
+#[cube]
+fn shifted(at: u32, geometry: &Geometry) -> u32 {
+    (at + geometry.side - geometry.shift) % geometry.side
+}
+
+/// The token at place `inside` of a window; `none` where it is in another region than `own`.
+#[cube]
+fn partner(
+    inside: u32,
+    window_y: u32,
+    window_x: u32,
+    own: u32,
+    geometry: &Geometry,
+    none: u32,
+) -> u32 {
+    let y = inside / geometry.window;
+    let x = inside % geometry.window;
+    let grid_y = (window_y * geometry.window + y + geometry.shift) % geometry.side;
+    let grid_x = (window_x * geometry.window + x + geometry.shift) % geometry.side;
+    let met = region(y, x, window_y, window_x, geometry) == own;
+    select(met, grid_y * geometry.side + grid_x, none)
+}
+
+/// `x[from .. from + d]` times `row`.
+#[cube]
+fn dot(row: &Array<f32>, x: &[f32], from: usize, #[comptime] d: usize) -> f32 {
+    let mut sum = 0.0f32;
+    #[unroll]
+    for c in 0..d {
+        sum += row[c] * x[from + c];
+    }
+    sum
+}
+
+/// Thread `row · heads + head`, so that neighbours read neighbouring channels.
+#[cube(launch)]
+fn forward_kernel(
+    qkv: &[f32],
+    y: &mut [f32],
+    geometry: &Geometry,
+    units: u32,
+    channels: u32,
+    from: u32,
+    heads: u32,
+    scale: f32,
+    #[comptime] d: usize,
+) {
+    if ABSOLUTE_POS >= units as usize {
+        terminate!();
+    }
+    let channels = channels as usize;
+    let row = ABSOLUTE_POS / heads as usize;
+    let first = from as usize + ABSOLUTE_POS % heads as usize * d;
+    let tokens = geometry.side * geometry.side;
+    let token = row as u32 % tokens;
+    let picture = row - token as usize;
+    let grid_y = shifted(token / geometry.side, geometry);
+    let grid_x = shifted(token % geometry.side, geometry);
+    let window_y = grid_y / geometry.window;
+    let window_x = grid_x / geometry.window;
+    let own = region(
+        grid_y % geometry.window,
+        grid_x % geometry.window,
+        window_y,
+        window_x,
+        geometry,
+    );
+    let mut q = Array::<f32>::new(d);
+    let mut sums = Array::<f32>::new(d);
+    #[unroll]
+    for c in 0..d {
+        q[c] = qkv[row * 3 * channels + first + c];
+        sums[c] = 0.0;
+    }
+    for inside in 0..geometry.window * geometry.window {
+        let other = partner(inside, window_y, window_x, own, geometry, tokens);
+        if other < tokens {
+            let k = (picture + other as usize) * 3 * channels + channels + first;
+            let score = dot(&q, qkv, k, d);
+            #[unroll]
+            for c in 0..d {
+                sums[c] += score * qkv[k + channels + c];
+            }
+        }
+    }
+    #[unroll]
+    for c in 0..d {
+        y[row * channels + first + c] = sums[c] * scale;
+    }
+}
+
+/// As forward; the thread's token is a query and a key at once, since tokens meet both ways.
+#[cube(launch)]
+fn backward_kernel(
+    qkv: &[f32],
+    grad: &[f32],
+    out: &mut [f32],
+    geometry: &Geometry,
+    units: u32,
+    channels: u32,
+    from: u32,
+    heads: u32,
+    scale: f32,
+    #[comptime] d: usize,
+) {
+    if ABSOLUTE_POS >= units as usize {
+        terminate!();
+    }
+    let channels = channels as usize;
+    let row = ABSOLUTE_POS / heads as usize;
+    let first = from as usize + ABSOLUTE_POS % heads as usize * d;
+    let tokens = geometry.side * geometry.side;
+    let token = row as u32 % tokens;
+    let picture = row - token as usize;
+    let grid_y = shifted(token / geometry.side, geometry);
+    let grid_x = shifted(token % geometry.side, geometry);
+    let window_y = grid_y / geometry.window;
+    let window_x = grid_x / geometry.window;
+    let own = region(
+        grid_y % geometry.window,
+        grid_x % geometry.window,
+        window_y,
+        window_x,
+        geometry,
+    );
+    let place = row * 3 * channels + first;
+    let mut k = Array::<f32>::new(d);
+    let mut v = Array::<f32>::new(d);
+    let mut g = Array::<f32>::new(d);
+    let mut dq = Array::<f32>::new(d);
+    let mut dk = Array::<f32>::new(d);
+    let mut dv = Array::<f32>::new(d);
+    #[unroll]
+    for c in 0..d {
+        k[c] = qkv[place + channels + c];
+        v[c] = qkv[place + 2 * channels + c];
+        g[c] = grad[row * channels + first + c];
+        dq[c] = 0.0;
+        dk[c] = 0.0;
+        dv[c] = 0.0;
+    }
+    for inside in 0..geometry.window * geometry.window {
+        let other = partner(inside, window_y, window_x, own, geometry, tokens);
+        if other < tokens {
+            let other = picture + other as usize;
+            let query = other * 3 * channels + first;
+            let line = other * channels + first;
+            let as_query = dot(&g, qkv, query + 2 * channels, d);
+            let as_key = dot(&v, grad, line, d);
+            let score = dot(&k, qkv, query, d);
+            #[unroll]
+            for c in 0..d {
+                dq[c] += as_query * qkv[query + channels + c];
+                dk[c] += as_key * qkv[query + c];
+                dv[c] += score * grad[line + c];
+            }
+        }
+    }
+    #[unroll]
+    for c in 0..d {
+        out[place + c] = dq[c] * scale;
+        out[place + channels + c] = dk[c] * scale;
+        out[place + 2 * channels + c] = dv[c] * scale;
+    }
+}
+
+impl HeadWindows {
+    fn geometry(&self) -> GeometryLaunch {
+        let [side, window, shift] =
+            [self.windows.side, self.windows.window, self.windows.shift].map(|x| x as u32);
+        GeometryLaunch::new(side, window, shift)
+    }
+}
+
+/// Rows `R·N` and C of `qkv [R·N, 3C]`.
+fn extent(qkv: &CubeTensor) -> [usize; 2] {
+    [qkv.shape()[0], qkv.shape()[1] / 3]
+}
+
+impl GwSsaOps for CubeBackend {
+    fn gw_ssa_forward(
+        qkv: FloatTensor<Self>,
+        groups: HeadGroups,
+        _tokens: usize,
+    ) -> FloatTensor<Self> {
+        let qkv = into_contiguous(qkv);
+        let [rows, channels] = extent(&qkv);
+        let y = empty(&qkv, Shape::from([rows, channels]));
+        for group in groups.iter() {
+            let units = rows * group.heads;
+            let (count, dim) = grid(&qkv, units);
+            forward_kernel::launch(
+                &y.client,
+                count,
+                dim,
+                qkv.clone().into_buffer_arg(),
+                y.clone().into_buffer_arg(),
+                group.geometry(),
+                units as u32,
+                channels as u32,
+                group.from as u32,
+                group.heads as u32,
+                group.scale,
+                group.d,
+            );
+        }
+        y
+    }
+}
+
+impl GwSsaGrad for CubeBackend {
+    fn gw_ssa_backward(
+        qkv: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        groups: HeadGroups,
+        _tokens: usize,
+    ) -> FloatTensor<Self> {
+        let [qkv, grad] = [qkv, grad].map(into_contiguous);
+        let [rows, channels] = extent(&qkv);
+        let out = like(&qkv);
+        for group in groups.iter() {
+            let units = rows * group.heads;
+            let (count, dim) = grid(&qkv, units);
+            backward_kernel::launch(
+                &out.client,
+                count,
+                dim,
+                qkv.clone().into_buffer_arg(),
+                grad.clone().into_buffer_arg(),
+                out.clone().into_buffer_arg(),
+                group.geometry(),
+                units as u32,
+                channels as u32,
+                group.from as u32,
+                group.heads as u32,
+                group.scale,
+                group.d,
+            );
+        }
+        out
+    }
+}

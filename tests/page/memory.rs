@@ -1,0 +1,90 @@
+//! Memory while the camera is on: flat, however long it is.
+//!
+//! `GEMST_CAMERA_MINUTES=10` watches the CPU engine for ten minutes; without it, for one.
+
+use crate::picture;
+use crate::site::{LATER, SMALL_RUN, Site};
+use anyhow::{Result, ensure};
+use std::time::{Duration, Instant};
+use xtask::browser::Options;
+use xtask::page::{Held, Page, WATCH_MEMORY};
+
+/// Samples of which the first is taken when everything has been used once.
+const SAMPLES: u32 = 6;
+/// What two collected heaps may differ by when nothing leaks: strings of the moment, compiled code.
+const SLACK: f64 = 1024.0 * 1024.0;
+
+/// The camera's frames classified for `time`, and what was held on the way.
+fn watched(query: &str, script: &str, webgpu: bool, time: Duration) -> Result<Vec<Held>> {
+    let site = Site::serve()?;
+    let folder = tempfile::tempdir()?;
+    let mut page = Page::open(&Options {
+        camera: Some(picture::film(folder.path())?),
+        webgpu,
+        worker_script: Some(WATCH_MEMORY.into()),
+        ..Options::default()
+    })?;
+    page.browser
+        .camera_permission("granted", &site.server.origin())?;
+    page.go(&site.url(query))?;
+    page.wait_metric("state", 2 * LATER, |state| state == "ready")?;
+    page.press("Start camera")?;
+    let mut last = String::new();
+    let mut answered = |page: &mut Page, answers: usize| -> Result<()> {
+        for _ in 0..answers {
+            // Every answer took a time of its own.
+            last = page.wait_metric("spiking-ms", 2 * LATER, |ms| ms != last)?;
+        }
+        Ok(())
+    };
+    answered(&mut page, 20)?;
+    let mut samples = vec![page.held(script)?];
+    for _ in 1..SAMPLES {
+        let until = Instant::now() + time / (SAMPLES - 1);
+        answered(&mut page, 3)?;
+        while Instant::now() < until {
+            answered(&mut page, 1)?;
+        }
+        samples.push(page.held(script)?);
+    }
+    for held in &samples {
+        println!("{held:?}");
+    }
+    Ok(samples)
+}
+
+fn assert_flat(samples: &[Held]) -> Result<()> {
+    let (first, last) = (samples[0], samples[samples.len() - 1]);
+    ensure!(first.wasm > 0.0, "the engine's memory was not found");
+    let kinds: [(&str, fn(&Held) -> f64, f64); 4] = [
+        ("the page's heap", |held| held.page, SLACK),
+        ("the worker's heap", |held| held.worker, SLACK),
+        ("WebAssembly's memory", |held| held.wasm, 0.0),
+        ("GPU buffers", |held| held.buffers, 0.0),
+    ];
+    for (what, of, slack) in kinds {
+        let growth = of(&last) - of(&first);
+        ensure!(
+            growth <= slack,
+            "{what} grew by {growth} bytes: {samples:#?}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn the_camera_leaves_memory_flat() -> Result<()> {
+    let minutes = std::env::var("GEMST_CAMERA_MINUTES").ok();
+    let minutes: f64 = minutes.map_or(Ok(1.0), |minutes| minutes.parse())?;
+    let time = Duration::from_secs_f64(60.0 * minutes);
+    assert_flat(&watched(SMALL_RUN, "worker_cpu_loader.js", false, time)?)
+}
+
+#[test]
+fn the_camera_leaves_gpu_memory_flat() -> Result<()> {
+    let query = "backend=webgpu&preset=tiny&dataset=synthetic&batch=4&twin=off";
+    let time = Duration::from_secs(20);
+    let samples = watched(query, "worker_gpu_loader.js", true, time)?;
+    ensure!(samples[0].buffers > 0.0, "no GPU buffer was seen");
+    assert_flat(&samples)
+}

@@ -1,0 +1,92 @@
+//! What the page and its engine hold in memory.
+
+use super::Page;
+use anyhow::{Context, Result};
+use serde_json::json;
+
+/// Runs in a worker first, see [`crate::browser::Options::worker_script`]: keeps hold of the engine's WebAssembly
+/// memory and counts the bytes of GPU buffers that were made and not destroyed. WebGPU's interfaces are not there yet
+/// while a worker is held at its start, so buffers count from the worker's first message.
+pub const WATCH_MEMORY: &str = r"
+self.held = { wasm: [], buffers: 0, counting: false };
+for (const name of ['instantiate', 'instantiateStreaming']) {
+  const real = WebAssembly[name];
+  WebAssembly[name] = async (...a) => {
+    const made = await real.apply(WebAssembly, a);
+    const instance = made.instance ?? made;
+    for (const part of Object.values(instance.exports))
+      if (part instanceof WebAssembly.Memory) self.held.wasm.push(part);
+    return made;
+  };
+}
+const count = () => {
+  const device = self.GPUDevice?.prototype, buffer = self.GPUBuffer?.prototype;
+  if (self.held.counting || !device) return;
+  self.held.counting = true;
+  const make = device.createBuffer, destroy = buffer.destroy;
+  const alive = new WeakSet();
+  device.createBuffer = function (...a) {
+    const made = make.apply(this, a);
+    alive.add(made);
+    self.held.buffers += made.size;
+    return made;
+  };
+  buffer.destroy = function () {
+    if (alive.delete(this)) self.held.buffers -= this.size;
+    return destroy.apply(this);
+  };
+};
+const post = self.postMessage.bind(self);
+self.postMessage = (...a) => { count(); return post(...a); };";
+
+/// Bytes held at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Held {
+    /// JavaScript's heap of the page, after a garbage collection.
+    pub page: f64,
+    /// The same of the engine's worker.
+    pub worker: f64,
+    /// The engine's WebAssembly memory.
+    pub wasm: f64,
+    /// GPU buffers; 0 for an engine without a GPU.
+    pub buffers: f64,
+}
+
+impl Page {
+    /// What is held now; the browser must run [`WATCH_MEMORY`] in its workers. `script` is part of the address of the
+    /// engine's script.
+    pub fn held(&mut self, script: &str) -> Result<Held> {
+        let page = self.session.clone();
+        let (worker, _) = self
+            .workers
+            .iter()
+            .rev()
+            .find(|(_, url)| url.contains(script))
+            .with_context(|| format!("no worker runs {script}"))?;
+        let worker = worker.clone();
+        let mut number = |expression: &str| -> Result<f64> {
+            let value = self.eval_in(&worker, expression)?;
+            value
+                .as_f64()
+                .with_context(|| format!("{expression} is {value}"))
+        };
+        let wasm =
+            number("self.held.wasm.reduce((sum, memory) => sum + memory.buffer.byteLength, 0)")?;
+        let buffers = number("self.held.buffers")?;
+        Ok(Held {
+            page: self.heap(&page)?,
+            worker: self.heap(&worker)?,
+            wasm,
+            buffers,
+        })
+    }
+
+    fn heap(&mut self, session: &str) -> Result<f64> {
+        let connection = &mut self.browser.connection;
+        connection.call(Some(session), "HeapProfiler.collectGarbage", json!({}))?;
+        let usage = connection.call(Some(session), "Runtime.getHeapUsage", json!({}))?;
+        usage["usedSize"]
+            .as_f64()
+            .context("the browser gives no heap usage")
+    }
+}
