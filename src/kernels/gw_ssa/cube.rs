@@ -1,4 +1,4 @@
-//! GW-SSA on the GPU: a thread for each token of each head, one dispatch a head group each way. Threads of a window
+//! GW-SSA on the GPU: a thread for each token of each head, one dispatch for two head groups each way. Threads of a window
 //! read the same keys at the same time, which caches serve. Both orders are computed as `(q kᵀ) v`: the numbers
 //! are the same up to rounding, and no product has to wait for another.
 
@@ -9,12 +9,29 @@ use burn::tensor::Shape;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::prelude::*;
 
-/// Where a head group's windows lie, see [`crate::kernels::Windows`].
+/// A head group: where its windows lie (see [`crate::kernels::Windows`]), and its heads.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
 struct Geometry {
     side: u32,
     window: u32,
     shift: u32,
+    from: u32,
+    heads: u32,
+    scale: f32,
+}
+
+/// The group that head `0..first.heads + second.heads` belongs to.
+#[cube]
+fn chosen(head: u32, first: &Geometry, second: &Geometry) -> Geometry {
+    let in_first = head < first.heads;
+    Geometry {
+        side: first.side,
+        window: select(in_first, first.window, second.window),
+        shift: select(in_first, first.shift, second.shift),
+        from: select(in_first, first.from, second.from),
+        heads: select(in_first, first.heads, second.heads),
+        scale: select(in_first, first.scale, second.scale),
+    }
 }
 
 /// A window along one axis, and the part of it that the border cuts off: 1 behind the border.
@@ -71,20 +88,24 @@ fn dot(row: &Array<f32>, x: &[f32], from: usize, #[comptime] d: usize) -> f32 {
 fn forward_kernel(
     qkv: &[f32],
     y: &mut [f32],
-    geometry: &Geometry,
+    first: &Geometry,
+    second: &Geometry,
     units: u32,
     channels: u32,
-    from: u32,
-    heads: u32,
-    scale: f32,
     #[comptime] d: usize,
 ) {
     if ABSOLUTE_POS >= units as usize {
         terminate!();
     }
     let channels = channels as usize;
-    let row = ABSOLUTE_POS / heads as usize;
-    let first = from as usize + ABSOLUTE_POS % heads as usize * d;
+    let heads = (first.heads + second.heads) as usize;
+    let head = (ABSOLUTE_POS % heads) as u32;
+    let geometry = chosen(head, first, second);
+    let geometry = &geometry;
+    let scale = geometry.scale;
+    let row = ABSOLUTE_POS / heads;
+    let head = select(head < first.heads, head, head - first.heads);
+    let first = (geometry.from + head * d as u32) as usize;
     let tokens = geometry.side * geometry.side;
     let token = row as u32 % tokens;
     let picture = row - token as usize;
@@ -129,20 +150,24 @@ fn backward_kernel(
     qkv: &[f32],
     grad: &[f32],
     out: &mut [f32],
-    geometry: &Geometry,
+    first: &Geometry,
+    second: &Geometry,
     units: u32,
     channels: u32,
-    from: u32,
-    heads: u32,
-    scale: f32,
     #[comptime] d: usize,
 ) {
     if ABSOLUTE_POS >= units as usize {
         terminate!();
     }
     let channels = channels as usize;
-    let row = ABSOLUTE_POS / heads as usize;
-    let first = from as usize + ABSOLUTE_POS % heads as usize * d;
+    let heads = (first.heads + second.heads) as usize;
+    let head = (ABSOLUTE_POS % heads) as u32;
+    let geometry = chosen(head, first, second);
+    let geometry = &geometry;
+    let scale = geometry.scale;
+    let row = ABSOLUTE_POS / heads;
+    let head = select(head < first.heads, head, head - first.heads);
+    let first = (geometry.from + head * d as u32) as usize;
     let tokens = geometry.side * geometry.side;
     let token = row as u32 % tokens;
     let picture = row - token as usize;
@@ -198,12 +223,39 @@ fn backward_kernel(
     }
 }
 
-impl HeadWindows {
-    fn geometry(&self) -> GeometryLaunch {
-        let [side, window, shift] =
-            [self.windows.side, self.windows.window, self.windows.shift].map(|x| x as u32);
-        GeometryLaunch::new(side, window, shift)
-    }
+/// Groups that one launch serves: two, or one and nothing.
+struct Launch {
+    first: GeometryLaunch,
+    second: GeometryLaunch,
+    heads: usize,
+    d: usize,
+}
+
+fn launches(groups: &HeadGroups) -> impl Iterator<Item = Launch> {
+    let alike = groups.chunk_by(|a, b| a.d == b.d);
+    alike
+        .flat_map(|groups| groups.chunks(2))
+        .map(|pair| Launch {
+            first: geometry(&pair[0], pair[0].heads),
+            second: match pair.get(1) {
+                Some(second) => geometry(second, second.heads),
+                None => geometry(&pair[0], 0),
+            },
+            heads: pair.iter().map(|group| group.heads).sum(),
+            d: pair[0].d,
+        })
+}
+
+fn geometry(group: &HeadWindows, heads: usize) -> GeometryLaunch {
+    let windows = group.windows;
+    GeometryLaunch::new(
+        windows.side as u32,
+        windows.window as u32,
+        windows.shift as u32,
+        group.from as u32,
+        heads as u32,
+        group.scale,
+    )
 }
 
 /// Rows `R·N` and C of `qkv [R·N, 3C]`.
@@ -220,8 +272,8 @@ impl GwSsaOps for CubeBackend {
         let qkv = into_contiguous(qkv);
         let [rows, channels] = extent(&qkv);
         let y = empty(&qkv, Shape::from([rows, channels]));
-        for group in groups.iter() {
-            let units = rows * group.heads;
+        for launch in launches(&groups) {
+            let units = rows * launch.heads;
             let (count, dim) = grid(&qkv, units);
             forward_kernel::launch(
                 &y.client,
@@ -229,13 +281,11 @@ impl GwSsaOps for CubeBackend {
                 dim,
                 qkv.clone().into_buffer_arg(),
                 y.clone().into_buffer_arg(),
-                group.geometry(),
+                launch.first,
+                launch.second,
                 units as u32,
                 channels as u32,
-                group.from as u32,
-                group.heads as u32,
-                group.scale,
-                group.d,
+                launch.d,
             );
         }
         y
@@ -252,8 +302,8 @@ impl GwSsaGrad for CubeBackend {
         let [qkv, grad] = [qkv, grad].map(into_contiguous);
         let [rows, channels] = extent(&qkv);
         let out = like(&qkv);
-        for group in groups.iter() {
-            let units = rows * group.heads;
+        for launch in launches(&groups) {
+            let units = rows * launch.heads;
             let (count, dim) = grid(&qkv, units);
             backward_kernel::launch(
                 &out.client,
@@ -262,13 +312,11 @@ impl GwSsaGrad for CubeBackend {
                 qkv.clone().into_buffer_arg(),
                 grad.clone().into_buffer_arg(),
                 out.clone().into_buffer_arg(),
-                group.geometry(),
+                launch.first,
+                launch.second,
                 units as u32,
                 channels as u32,
-                group.from as u32,
-                group.heads as u32,
-                group.scale,
-                group.d,
+                launch.d,
             );
         }
         out
