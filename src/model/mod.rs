@@ -9,7 +9,7 @@
 //! | `T` steps, `g` steps of a group, `T/g` groups: [`temporal`], `Parallel` | R | temporal grouping | `temporal_group` |
 //! | `FoldIntoChannels`: `(B,T,C,H,W) -> (B,T/g,C·g,H,W)` | C | – | the same, built for C |
 //! | `Readout::{Mean, Weighted, Attention}` over groups: [`ge2mst`] | R | – | "cross-group" remedy |
-//! | `w` window side, `W = w²` tokens, shifted by `w/2`: [`window`] | F | spatial grouping | `window_size` |
+//! | `w` window side, `W = w²` tokens, shifted by `w/2`: [`crate::kernels::Windows`] | F | spatial grouping | `window_size` |
 //! | one window side per head group: [`attention`] | R | multi-scale token grouping | – |
 //! | `g_c` channel groups, shuffle: [`layer`] | C, F | – | `channel_groups` |
 //! | stem and convolution blocks, then attention blocks: [`stem`], [`block`] | R | network-structure grouping, hybrid attention-convolution framework | one patch convolution |

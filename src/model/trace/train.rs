@@ -24,10 +24,10 @@ pub(super) struct Mixed {
     pub code: Code,
 }
 
-/// Some channels of a [`Mixed`], as `[T·B, windows, h, W, d]`.
+/// Some channels of what [`Trace::mixed`] remembers, as `[T·B, windows, h, W, d]`.
 #[derive(Debug, Clone)]
 pub struct Cut {
-    /// What [`Trace::mixed`] said.
+    /// Its number.
     pub layer: usize,
     /// First channel.
     pub from: usize,
