@@ -12,7 +12,7 @@
 //! | [`spike_count`] | spikes behind an ExpG-IF output | – |
 //! | [`conv()`] | convolution | [`conv_reference`] |
 //! | [`batch_norm`] | BatchNorm with the batch's statistics | [`batch_norm_reference`] |
-//! | [`linear_norm`], [`conv_norm`] | a synaptic layer and BatchNorm at inference, on a GPU | the two layers |
+//! | [`FusedNorm`] | a synaptic layer and BatchNorm at inference, on a GPU | the two layers |
 //! | [`gw_ssa()`] | the products of windowed attention without softmax | [`gw_ssa_reference`] |
 //! | [`layer_norm`] | LayerNorm over channels | [`layer_norm_reference`] |
 //! | [`bias_gelu`], [`bias_residual`] | what follows a matrix product | [`bias_gelu_reference`], [`bias_residual_reference`] |
@@ -59,5 +59,5 @@ pub use flat::{FlatLayout, flat_pack, flat_view};
 pub use gw_ssa::{HeadGroups, HeadWindows, gw_ssa, gw_ssa_reference};
 pub use layer_norm::{layer_norm, layer_norm_reference};
 pub use lif::{LifParams, LifTrace, lif, lif_reference, lif_trace};
-pub use synapse::{conv_norm, linear_norm};
+pub use synapse::FusedNorm;
 pub use window::Windows;

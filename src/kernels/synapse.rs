@@ -80,66 +80,52 @@ pub(crate) trait SynapseOps: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// Whether a layer on `device` is computed here.
-fn fuses(device: &Device) -> bool {
-    #[cfg(feature = "cpu")]
-    if matches!(device.as_dispatch(), DispatchDevice::Flex(_)) {
-        return false;
+/// A synaptic layer's BatchNorm, where the two are computed in one.
+pub struct FusedNorm(Statistics);
+
+impl FusedNorm {
+    /// `None` in training, and on the CPU.
+    pub fn new(norm: &BatchNorm, device: &Device) -> Option<Self> {
+        #[cfg(feature = "cpu")]
+        if matches!(device.as_dispatch(), DispatchDevice::Flex(_)) {
+            return None;
+        }
+        Statistics::running(norm, device).map(Self)
     }
-    !device.is_autodiff()
-}
 
-/// `norm(x W)`, added to `shortcut` where there is one: `x [R, C_in]`, `weight [g, C_in/g, C_out/g]` to `[R, C_out]`.
-/// Gives its arguments back where it does not apply: in training, and on the CPU.
-///
-/// # Errors
-/// The arguments.
-pub fn linear_norm(
-    norm: &BatchNorm,
-    weight: &Tensor<3>,
-    x: Tensor<2>,
-    shortcut: Option<Tensor<2>>,
-) -> Result<Tensor<2>, (Tensor<2>, Option<Tensor<2>>)> {
-    let device = x.device();
-    let Some(statistics) = Statistics::running(norm, &device).filter(|_| fuses(&device)) else {
-        return Err((x, shortcut));
-    };
-    let [gamma, beta, mean, var] = statistics.vectors.map(Tensor::into_dispatch);
-    let (x, weight) = (x.into_dispatch(), weight.clone().into_dispatch());
-    let epsilon = statistics.epsilon;
-    Ok(Tensor::from_dispatch(match shortcut {
-        None => Dispatch::linear_norm(x, weight, gamma, beta, mean, var, epsilon),
-        Some(shortcut) => {
-            let shortcut = shortcut.into_dispatch();
-            Dispatch::linear_norm_onto(shortcut, x, weight, gamma, beta, mean, var, epsilon)
-        }
-    }))
-}
+    /// `norm(x W)`, added to `shortcut` where there is one: `x [R, C_in]`, `weight [g, C_in/g, C_out/g]` to
+    /// `[R, C_out]`.
+    pub fn linear(self, weight: Tensor<3>, x: Tensor<2>, shortcut: Option<Tensor<2>>) -> Tensor<2> {
+        let Statistics { vectors, epsilon } = self.0;
+        let [gamma, beta, mean, var] = vectors.map(Tensor::into_dispatch);
+        let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
+        Tensor::from_dispatch(match shortcut {
+            None => Dispatch::linear_norm(x, weight, gamma, beta, mean, var, epsilon),
+            Some(shortcut) => {
+                let shortcut = shortcut.into_dispatch();
+                Dispatch::linear_norm_onto(shortcut, x, weight, gamma, beta, mean, var, epsilon)
+            }
+        })
+    }
 
-/// `norm(conv(x))`, added to `shortcut` where there is one: `x [R, C_in, H, W]`, `weight [C_out, C_in/g, k, k]` to
-/// `[R, C_out, H', W']`. As [`linear_norm`].
-///
-/// # Errors
-/// The arguments.
-pub fn conv_norm(
-    norm: &BatchNorm,
-    weight: &Tensor<4>,
-    p: ConvParams,
-    x: Tensor<4>,
-    shortcut: Option<Tensor<4>>,
-) -> Result<Tensor<4>, (Tensor<4>, Option<Tensor<4>>)> {
-    let device = x.device();
-    let Some(statistics) = Statistics::running(norm, &device).filter(|_| fuses(&device)) else {
-        return Err((x, shortcut));
-    };
-    let [gamma, beta, mean, var] = statistics.vectors.map(Tensor::into_dispatch);
-    let (x, weight) = (x.into_dispatch(), weight.clone().into_dispatch());
-    let epsilon = statistics.epsilon;
-    Ok(Tensor::from_dispatch(match shortcut {
-        None => Dispatch::conv_norm(x, weight, gamma, beta, mean, var, epsilon, p),
-        Some(shortcut) => {
-            let shortcut = shortcut.into_dispatch();
-            Dispatch::conv_norm_onto(shortcut, x, weight, gamma, beta, mean, var, epsilon, p)
-        }
-    }))
+    /// `norm(conv(x))`, added to `shortcut` where there is one: `x [R, C_in, H, W]`, `weight [C_out, C_in/g, k, k]` to
+    /// `[R, C_out, H', W']`.
+    pub fn conv(
+        self,
+        weight: Tensor<4>,
+        p: ConvParams,
+        x: Tensor<4>,
+        shortcut: Option<Tensor<4>>,
+    ) -> Tensor<4> {
+        let Statistics { vectors, epsilon } = self.0;
+        let [gamma, beta, mean, var] = vectors.map(Tensor::into_dispatch);
+        let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
+        Tensor::from_dispatch(match shortcut {
+            None => Dispatch::conv_norm(x, weight, gamma, beta, mean, var, epsilon, p),
+            Some(shortcut) => {
+                let shortcut = shortcut.into_dispatch();
+                Dispatch::conv_norm_onto(shortcut, x, weight, gamma, beta, mean, var, epsilon, p)
+            }
+        })
+    }
 }

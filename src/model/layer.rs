@@ -11,11 +11,11 @@
 use super::fold::BATCH_NORM_EPSILON;
 use super::init::Init;
 use crate::config::NormKind;
-use crate::kernels::{ConvParams, batch_norm_layer, conv, conv_norm, linear_norm};
+use crate::kernels::{ConvParams, FusedNorm, batch_norm_layer, conv};
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, PaddingConfig2d};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 /// Scale at which residual branches begin.
 const QUIET: f32 = 0.1;
@@ -52,6 +52,14 @@ impl Norm {
                 norm.gamma = init.constant(norm.gamma.dims(), QUIET);
                 Self::Layer(norm)
             }
+        }
+    }
+
+    /// What a layer without bias can be computed with in one.
+    fn fused(&self, biased: bool, device: &Device) -> Option<FusedNorm> {
+        match self {
+            Self::Batch(norm) if !biased => FusedNorm::new(norm, device),
+            _ => None,
         }
     }
 
@@ -110,25 +118,18 @@ impl SpikeLinear {
 
     /// `[R, C_in] -> [R, C_out]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        self.fused(x, None).unwrap_or_else(|(x, _)| self.plain(x))
+        self.computed(x, None)
     }
 
     /// The same, added to `shortcut [R, C_out]`.
     pub fn forward_onto(&self, x: Tensor<2>, shortcut: Tensor<2>) -> Tensor<2> {
-        match self.fused(x, Some(shortcut)) {
-            Ok(y) => y,
-            Err((x, shortcut)) => added(shortcut, self.plain(x)),
-        }
+        self.computed(x, Some(shortcut))
     }
 
-    fn fused(
-        &self,
-        x: Tensor<2>,
-        shortcut: Option<Tensor<2>>,
-    ) -> Result<Tensor<2>, (Tensor<2>, Option<Tensor<2>>)> {
-        match (&self.norm, &self.bias) {
-            (Norm::Batch(norm), None) => linear_norm(norm, &self.weight.val(), x, shortcut),
-            _ => Err((x, shortcut)),
+    fn computed(&self, x: Tensor<2>, shortcut: Option<Tensor<2>>) -> Tensor<2> {
+        match self.norm.fused(self.bias.is_some(), &x.device()) {
+            Some(norm) => norm.linear(self.weight.val(), x, shortcut),
+            None => added(shortcut, self.plain(x)),
         }
     }
 
@@ -225,14 +226,18 @@ impl SpikeConv {
 
     /// `[R, C_in, S, S] -> [R, C_out, S/stride, S/stride]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.fused(x, None).unwrap_or_else(|(x, _)| self.plain(x))
+        self.computed(x, None)
     }
 
     /// The same, added to `shortcut [R, C_out, S/stride, S/stride]`.
     pub fn forward_onto(&self, x: Tensor<4>, shortcut: Tensor<4>) -> Tensor<4> {
-        match self.fused(x, Some(shortcut)) {
-            Ok(y) => y,
-            Err((x, shortcut)) => added(shortcut, self.plain(x)),
+        self.computed(x, Some(shortcut))
+    }
+
+    fn computed(&self, x: Tensor<4>, shortcut: Option<Tensor<4>>) -> Tensor<4> {
+        match self.norm.fused(self.conv.bias.is_some(), &x.device()) {
+            Some(norm) => norm.conv(self.conv.weight.val(), self.params(), x, shortcut),
+            None => added(shortcut, self.plain(x)),
         }
     }
 
@@ -241,19 +246,6 @@ impl SpikeConv {
             stride: self.conv.stride[0],
             padding: self.padding,
             groups: self.conv.groups,
-        }
-    }
-
-    fn fused(
-        &self,
-        x: Tensor<4>,
-        shortcut: Option<Tensor<4>>,
-    ) -> Result<Tensor<4>, (Tensor<4>, Option<Tensor<4>>)> {
-        match (&self.norm, &self.conv.bias) {
-            (Norm::Batch(norm), None) => {
-                conv_norm(norm, &self.conv.weight.val(), self.params(), x, shortcut)
-            }
-            _ => Err((x, shortcut)),
         }
     }
 

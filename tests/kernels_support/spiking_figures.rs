@@ -4,9 +4,7 @@ use super::{Figures, grid, push};
 use burn::module::{Param, RunningState};
 use burn::nn::{BatchNorm, BatchNormConfig};
 use burn::tensor::{Device, Tensor};
-use gemst::kernels::{
-    ConvParams, HeadWindows, Windows, batch_norm_layer, conv, conv_norm, gw_ssa, linear_norm,
-};
+use gemst::kernels::{ConvParams, FusedNorm, HeadWindows, Windows, batch_norm_layer, conv, gw_ssa};
 use std::sync::Arc;
 
 /// Windows of `window` and of the whole grid, in `heads` heads of `d` channels each.
@@ -71,14 +69,14 @@ pub async fn synapse_figures(
     let x = grid(rows * groups * c_in, 23, 160).reshape::<2>(device, [rows, groups * c_in]);
     let weight = grid(groups * c_in * c_out, 29, 64).reshape::<3>(device, [groups, c_in, c_out]);
     let shortcut = || grid(rows * groups * c_out, 31, 160).reshape(device, [rows, groups * c_out]);
-    let layer = |onto: Option<Tensor<2>>| match linear_norm(&norm, &weight, x.clone(), onto) {
-        Ok(y) => {
+    let layer = |onto: Option<Tensor<2>>| match FusedNorm::new(&norm, device) {
+        Some(fused) => {
             assert!(fuses, "{name}: fused on the CPU");
-            y
+            fused.linear(weight.clone(), x.clone(), onto)
         }
-        Err((x, onto)) => {
+        None => {
             assert!(!fuses, "{name}: not fused");
-            let y = x.reshape([rows, groups, c_in]).permute([1, 0, 2]);
+            let y = x.clone().reshape([rows, groups, c_in]).permute([1, 0, 2]);
             let y = y.matmul(weight.clone()).permute([1, 2, 0]);
             let y = batch_norm_layer(&norm, y.reshape([rows, groups * c_out]));
             onto.map_or(y.clone(), |onto| y + onto)
@@ -101,10 +99,10 @@ pub async fn synapse_figures(
         .reshape::<4>(device, [rows, groups * c_in, side, side]);
     let weight = grid(groups * c_out * c_in * kernel * kernel, 29, 64)
         .reshape::<4>(device, [groups * c_out, c_in, kernel, kernel]);
-    let layer = |onto: Option<Tensor<4>>| match conv_norm(&norm, &weight, p, x.clone(), onto) {
-        Ok(y) => y,
-        Err((x, onto)) => {
-            let y = batch_norm_layer(&norm, conv(x, weight.clone(), p));
+    let layer = |onto: Option<Tensor<4>>| match FusedNorm::new(&norm, device) {
+        Some(fused) => fused.conv(weight.clone(), p, x.clone(), onto),
+        None => {
+            let y = batch_norm_layer(&norm, conv(x.clone(), weight.clone(), p));
             onto.map_or(y.clone(), |onto| y + onto)
         }
     };

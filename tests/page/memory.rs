@@ -22,7 +22,6 @@ fn watched(query: &str, script: &str, webgpu: bool, time: Duration) -> Result<Ve
         camera: Some(picture::film(folder.path())?),
         webgpu,
         worker_script: Some(WATCH_MEMORY.into()),
-        ..Options::default()
     })?;
     page.browser
         .camera_permission("granted", &site.server.origin())?;
@@ -56,14 +55,12 @@ fn watched(query: &str, script: &str, webgpu: bool, time: Duration) -> Result<Ve
 fn assert_flat(samples: &[Held]) -> Result<()> {
     let (first, last) = (samples[0], samples[samples.len() - 1]);
     ensure!(first.wasm > 0.0, "the engine's memory was not found");
-    let kinds: [(&str, fn(&Held) -> f64, f64); 4] = [
-        ("the page's heap", |held| held.page, SLACK),
-        ("the worker's heap", |held| held.worker, SLACK),
-        ("WebAssembly's memory", |held| held.wasm, 0.0),
-        ("GPU buffers", |held| held.buffers, 0.0),
-    ];
-    for (what, of, slack) in kinds {
-        let growth = of(&last) - of(&first);
+    for (what, growth, slack) in [
+        ("the page's heap", last.page - first.page, SLACK),
+        ("the worker's heap", last.worker - first.worker, SLACK),
+        ("WebAssembly's memory", last.wasm - first.wasm, 0.0),
+        ("GPU buffers", last.buffers - first.buffers, 0.0),
+    ] {
         ensure!(
             growth <= slack,
             "{what} grew by {growth} bytes: {samples:#?}"

@@ -7,6 +7,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 /// A train of a synaptic layer's input.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant)] // A few dozen per forward; the tensor inside is a handle.
 pub enum Train {
     /// `[T·B, F]`, F elements per picture and step.
     Whole(Tensor<2>),
