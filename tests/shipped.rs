@@ -11,8 +11,10 @@ use gemst::train::{Checkpoint, Session, Tally};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Logits may differ by this much: processors round differently.
-const TOLERANCE: f32 = 1e-3;
+/// Logits may differ by this much. Processors sum in different orders, and a neuron whose potential is within rounding
+/// of a threshold falls to either side of it: one such neuron has moved a logit by 1.2e-3 between two builds for the
+/// same machine. Other weights move logits by ones.
+const TOLERANCE: f32 = 0.05;
 /// Test images that a stated accuracy is checked on, and how far below it they may fall.
 const IMAGES: usize = 500;
 const MARGIN: f64 = 0.04;
