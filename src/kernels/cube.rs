@@ -58,3 +58,14 @@ pub(super) fn total_of_slabs(value: f32, shared: &mut [f32]) -> f32 {
     }
     sum
 }
+
+/// `x[from .. from + d]` times `row`.
+#[cube]
+pub(super) fn dot(row: &Array<f32>, x: &[f32], from: usize, #[comptime] d: usize) -> f32 {
+    let mut sum = 0.0f32;
+    #[unroll]
+    for c in 0..d {
+        sum += row[c] * x[from + c];
+    }
+    sum
+}

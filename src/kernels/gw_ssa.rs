@@ -1,4 +1,5 @@
-//! The products of GW-SSA, all windows and heads of a layer in one pass each way. Our reconstruction of the paper's grouped-window spiking self-attention, described at `model::attention`.
+//! The products of GW-SSA, all windows and heads of a layer in one pass each way. Our reconstruction of the paper's
+//! grouped-window spiking self-attention, described at `model::attention`.
 //!
 //! `R` rows (time × batch), `N = S²` tokens, `C` channels in groups of `h` heads of `d` channels, windows of `W`
 //! tokens. For every window and head, with `q, k, v [W, d]`, `m` the scale and `M_ij = 1` where tokens i and j may

@@ -2,22 +2,11 @@
 //! the same keys at the same time, which caches serve; no shared memory bounds the number of tokens.
 
 use super::{AttentionGrad, AttentionOps, AttentionShape, scale};
-use crate::kernels::cube::{empty, grid, like};
+use crate::kernels::cube::{dot, empty, grid, like};
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous};
 use cubecl::prelude::*;
-
-/// `x[from .. from + d]` times `row`.
-#[cube]
-fn dot(row: &Array<f32>, x: &[f32], from: usize, #[comptime] d: usize) -> f32 {
-    let mut sum = 0.0f32;
-    #[unroll]
-    for c in 0..d {
-        sum += row[c] * x[from + c];
-    }
-    sum
-}
 
 /// Thread `row · heads + head`, so that neighbours read neighbouring channels.
 #[cube(launch)]

@@ -3,7 +3,7 @@
 //! are the same up to rounding, and no product has to wait for another.
 
 use super::{GwSsaGrad, GwSsaOps, HeadGroups, HeadWindows};
-use crate::kernels::cube::{empty, grid, like};
+use crate::kernels::cube::{dot, empty, grid, like};
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
@@ -54,36 +54,67 @@ fn shifted(at: u32, geometry: &Geometry) -> u32 {
     (at + geometry.side - geometry.shift) % geometry.side
 }
 
-/// The token at place `inside` of a window; `none` where it is in another region than `own`.
+/// The token at place `inside` of a window; `none` where it is in another region.
 #[cube]
-fn partner(
-    inside: u32,
-    window_y: u32,
-    window_x: u32,
-    own: u32,
-    geometry: &Geometry,
-    none: u32,
-) -> u32 {
+fn partner(inside: u32, at: &Place, none: u32) -> u32 {
+    let geometry = &at.geometry;
     let y = inside / geometry.window;
     let x = inside % geometry.window;
-    let grid_y = (window_y * geometry.window + y + geometry.shift) % geometry.side;
-    let grid_x = (window_x * geometry.window + x + geometry.shift) % geometry.side;
-    let met = region(y, x, window_y, window_x, geometry) == own;
+    let grid_y = (at.window_y * geometry.window + y + geometry.shift) % geometry.side;
+    let grid_x = (at.window_x * geometry.window + x + geometry.shift) % geometry.side;
+    let met = region(y, x, at.window_y, at.window_x, geometry) == at.own;
     select(met, grid_y * geometry.side + grid_x, none)
 }
 
-/// `x[from .. from + d]` times `row`.
-#[cube]
-fn dot(row: &Array<f32>, x: &[f32], from: usize, #[comptime] d: usize) -> f32 {
-    let mut sum = 0.0f32;
-    #[unroll]
-    for c in 0..d {
-        sum += row[c] * x[from + c];
-    }
-    sum
+/// What a thread works on: a token of a head, and the window that the token is in.
+#[derive(CubeType)]
+struct Place {
+    geometry: Geometry,
+    /// Row of all tokens, and the first one of its picture.
+    row: usize,
+    picture: usize,
+    /// First channel of the head.
+    first: usize,
+    window_y: u32,
+    window_x: u32,
+    /// Region of the token.
+    own: u32,
 }
 
 /// Thread `row · heads + head`, so that neighbours read neighbouring channels.
+#[cube]
+fn place(thread: usize, first: &Geometry, second: &Geometry, #[comptime] d: usize) -> Place {
+    let heads = (first.heads + second.heads) as usize;
+    let head = (thread % heads) as u32;
+    let geometry = chosen(head, first, second);
+    let row = thread / heads;
+    let head = select(head < first.heads, head, head - first.heads);
+    let tokens = geometry.side * geometry.side;
+    let token = row as u32 % tokens;
+    let grid_y = shifted(token / geometry.side, &geometry);
+    let grid_x = shifted(token % geometry.side, &geometry);
+    let window_y = grid_y / geometry.window;
+    let window_x = grid_x / geometry.window;
+    let own = region(
+        grid_y % geometry.window,
+        grid_x % geometry.window,
+        window_y,
+        window_x,
+        &geometry,
+    );
+    let first = (geometry.from + head * d as u32) as usize;
+    Place {
+        geometry,
+        row,
+        picture: row - token as usize,
+        first,
+        window_y,
+        window_x,
+        own,
+    }
+}
+
+/// A thread for each [`Place`].
 #[cube(launch)]
 fn forward_kernel(
     qkv: &[f32],
@@ -98,28 +129,10 @@ fn forward_kernel(
         terminate!();
     }
     let channels = channels as usize;
-    let heads = (first.heads + second.heads) as usize;
-    let head = (ABSOLUTE_POS % heads) as u32;
-    let geometry = chosen(head, first, second);
-    let geometry = &geometry;
-    let scale = geometry.scale;
-    let row = ABSOLUTE_POS / heads;
-    let head = select(head < first.heads, head, head - first.heads);
-    let first = (geometry.from + head * d as u32) as usize;
-    let tokens = geometry.side * geometry.side;
-    let token = row as u32 % tokens;
-    let picture = row - token as usize;
-    let grid_y = shifted(token / geometry.side, geometry);
-    let grid_x = shifted(token % geometry.side, geometry);
-    let window_y = grid_y / geometry.window;
-    let window_x = grid_x / geometry.window;
-    let own = region(
-        grid_y % geometry.window,
-        grid_x % geometry.window,
-        window_y,
-        window_x,
-        geometry,
-    );
+    let at = place(ABSOLUTE_POS, first, second, d);
+    let (row, picture, first) = (at.row, at.picture, at.first);
+    let scale = at.geometry.scale;
+    let tokens = at.geometry.side * at.geometry.side;
     let mut q = Array::<f32>::new(d);
     let mut sums = Array::<f32>::new(d);
     #[unroll]
@@ -127,8 +140,8 @@ fn forward_kernel(
         q[c] = qkv[row * 3 * channels + first + c];
         sums[c] = 0.0;
     }
-    for inside in 0..geometry.window * geometry.window {
-        let other = partner(inside, window_y, window_x, own, geometry, tokens);
+    for inside in 0..at.geometry.window * at.geometry.window {
+        let other = partner(inside, &at, tokens);
         if other < tokens {
             let k = (picture + other as usize) * 3 * channels + channels + first;
             let score = dot(&q, qkv, k, d);
@@ -160,28 +173,10 @@ fn backward_kernel(
         terminate!();
     }
     let channels = channels as usize;
-    let heads = (first.heads + second.heads) as usize;
-    let head = (ABSOLUTE_POS % heads) as u32;
-    let geometry = chosen(head, first, second);
-    let geometry = &geometry;
-    let scale = geometry.scale;
-    let row = ABSOLUTE_POS / heads;
-    let head = select(head < first.heads, head, head - first.heads);
-    let first = (geometry.from + head * d as u32) as usize;
-    let tokens = geometry.side * geometry.side;
-    let token = row as u32 % tokens;
-    let picture = row - token as usize;
-    let grid_y = shifted(token / geometry.side, geometry);
-    let grid_x = shifted(token % geometry.side, geometry);
-    let window_y = grid_y / geometry.window;
-    let window_x = grid_x / geometry.window;
-    let own = region(
-        grid_y % geometry.window,
-        grid_x % geometry.window,
-        window_y,
-        window_x,
-        geometry,
-    );
+    let at = place(ABSOLUTE_POS, first, second, d);
+    let (row, picture, first) = (at.row, at.picture, at.first);
+    let scale = at.geometry.scale;
+    let tokens = at.geometry.side * at.geometry.side;
     let place = row * 3 * channels + first;
     let mut k = Array::<f32>::new(d);
     let mut v = Array::<f32>::new(d);
@@ -198,8 +193,8 @@ fn backward_kernel(
         dk[c] = 0.0;
         dv[c] = 0.0;
     }
-    for inside in 0..geometry.window * geometry.window {
-        let other = partner(inside, window_y, window_x, own, geometry, tokens);
+    for inside in 0..at.geometry.window * at.geometry.window {
+        let other = partner(inside, &at, tokens);
         if other < tokens {
             let other = picture + other as usize;
             let query = other * 3 * channels + first;
