@@ -68,25 +68,38 @@ fn buttons(page: &Page) {
     }
 }
 
-/// Train, after asking where the networks' heads are for other images.
+/// Train. Networks that name other classes get new heads first: shipped ones at once, for they come back by
+/// themselves; the visitor's own after a question.
 fn train(page: &Page, steps: Option<u64>) {
-    let Some((networks, images)) = page.state.borrow().other_classes() else {
+    let (other, shipped) = {
+        let state = page.state.borrow();
+        (state.other_classes(), state.as_shipped())
+    };
+    let Some((networks, images)) = other else {
         return page.send(Command::Train { steps });
     };
+    let (networks, images) = (networks.title(), images.title());
+    if shipped {
+        draw_heads(page, steps);
+        let text = format!(
+            "The networks named the classes of {networks}; they have new heads now, to learn {images}. Reset brings the shipped networks back."
+        );
+        return page.notices.push(Level::Info, &text, None);
+    }
     let text = format!(
-        "These networks name the classes of {}; to learn {} they need new heads. What they learned before them stays.",
-        networks.title(),
-        images.title()
+        "These networks name the classes of {networks}; to learn {images} they need new heads. What they learned before them stays."
     );
     let own = page.clone();
-    let action = Action::new("Draw new heads and train", move || {
-        own.keep();
-        own.state.borrow_mut().building = true;
-        own.send(Command::NewHeads);
-        own.send(Command::Train { steps });
-        own.draw();
-    });
+    let action = Action::new("Draw new heads and train", move || draw_heads(&own, steps));
     page.notices.push(Level::Warning, &text, Some(action));
+}
+
+fn draw_heads(page: &Page, steps: Option<u64>) {
+    page.keep();
+    page.state.borrow_mut().building = true;
+    page.send(Command::NewHeads);
+    page.send(Command::Train { steps });
+    page.draw();
 }
 
 fn fields(page: &Page) {

@@ -106,11 +106,11 @@ fn opens_with_the_shipped_networks_and_returns_to_them() -> Result<()> {
     })?;
     page.wait_text(&["What these networks are good and bad at"], SOON)?;
 
-    // An accuracy on other images means nothing, and training asks first.
+    // An accuracy on other images means nothing. Training draws new heads, says so, and needs no second click.
     page.press("Evaluate")?;
     page.wait_text(&["would mean nothing"], SOON)?;
-    page.press("Train")?;
-    page.press("Draw new heads and train")?;
+    page.press("Start training")?;
+    page.wait_text(&["they have new heads now"], SOON)?;
     page.wait_number("step", LATER, |step| step >= 2.0)?;
     crate::site::pause(&mut page)?;
     page.wait_text(&["transfer to the generated shapes"], SOON)?;
