@@ -1,5 +1,6 @@
 //! What the CPU forms of the kernels share: loops in the widest SIMD of the processor, and memory used once.
 
+pub(super) mod product;
 pub(super) mod small;
 
 use burn::backend::{TensorMetadata, flex::FlexTensor};

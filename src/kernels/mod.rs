@@ -10,6 +10,7 @@
 //! | [`exp_g_if`] | our ExpG-IF as a quantiser, trained straight through | [`exp_g_if_reference`] |
 //! | [`exp_g_if_spikes`] | the same neuron, spike by spike | – |
 //! | [`spike_count`] | spikes behind an ExpG-IF output | – |
+//! | [`linear()`] | the product of a linear layer in channel groups | [`linear_reference`] |
 //! | [`conv()`] | convolution | [`conv_reference`] |
 //! | [`batch_norm`] | BatchNorm with the batch's statistics | [`batch_norm_reference`] |
 //! | [`FusedNorm`] | a synaptic layer and BatchNorm at inference, on a GPU | the two layers |
@@ -38,6 +39,7 @@ mod flex;
 mod gw_ssa;
 mod layer_norm;
 mod lif;
+mod linear;
 pub mod surrogate;
 mod synapse;
 mod window;
@@ -59,5 +61,6 @@ pub use flat::{FlatLayout, flat_pack, flat_view};
 pub use gw_ssa::{HeadGroups, HeadWindows, gw_ssa, gw_ssa_reference};
 pub use layer_norm::{layer_norm, layer_norm_reference};
 pub use lif::{LifParams, LifTrace, lif, lif_reference, lif_trace};
+pub use linear::{linear, linear_reference};
 pub use synapse::FusedNorm;
 pub use window::Windows;

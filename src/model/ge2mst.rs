@@ -23,6 +23,7 @@ use super::temporal::fold_time_into_channels;
 use super::trace::Trace;
 use super::{Output, freeze_front, trained_blocks};
 use crate::config::{Freeze, Ge2msTConfig, Readout, TemporalForm};
+use crate::kernels;
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, activation::softmax, module::linear};
 
@@ -67,7 +68,7 @@ impl Head {
 
     /// `[R, C] -> [R, classes]` without the bias, for those that add it on the way.
     pub(super) fn product(&self, x: Tensor<2>) -> Tensor<2> {
-        x.matmul(self.weight.val())
+        kernels::linear(x, self.weight.val())
     }
 
     /// `[classes]`.

@@ -11,7 +11,7 @@
 use super::fold::BATCH_NORM_EPSILON;
 use super::init::Init;
 use crate::config::NormKind;
-use crate::kernels::{ConvParams, FusedNorm, batch_norm_layer, conv};
+use crate::kernels::{ConvParams, FusedNorm, batch_norm_layer, conv, linear};
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, PaddingConfig2d};
@@ -134,18 +134,7 @@ impl SpikeLinear {
     }
 
     fn plain(&self, x: Tensor<2>) -> Tensor<2> {
-        let weight = self.weight.val();
-        let [groups, c_in, c_out] = weight.dims();
-        let [rows, _] = x.dims();
-        let y = if groups == 1 {
-            x.matmul(weight.reshape([c_in, c_out]))
-        } else {
-            x.reshape([rows, groups, c_in])
-                .permute([1, 0, 2])
-                .matmul(weight)
-                .permute([1, 2, 0])
-                .reshape([rows, c_out * groups])
-        };
+        let y = linear(x, self.weight.val());
         let y = match &self.bias {
             Some(bias) => y + bias.val().unsqueeze(),
             None => y,

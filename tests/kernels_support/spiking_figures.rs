@@ -4,7 +4,9 @@ use super::{Figures, grid, push};
 use burn::module::{Param, RunningState};
 use burn::nn::{BatchNorm, BatchNormConfig};
 use burn::tensor::{Device, Tensor};
-use gemst::kernels::{ConvParams, FusedNorm, HeadWindows, Windows, batch_norm_layer, conv, gw_ssa};
+use gemst::kernels::{
+    ConvParams, FusedNorm, HeadWindows, Windows, batch_norm_layer, conv, gw_ssa, linear,
+};
 use std::sync::Arc;
 
 /// Windows of `window` and of the whole grid, in `heads` heads of `d` channels each.
@@ -36,6 +38,30 @@ pub async fn gw_ssa_figures(
     push(figures, name.clone(), y).await;
     let gradient = qkv.grad(&grads).expect("tracked");
     push(figures, format!("{name} qkv's"), gradient).await;
+}
+
+/// A linear layer of `[g, C_in/g, C_out/g]` in training.
+pub async fn linear_figures(
+    device: &Device,
+    rows: usize,
+    [groups, c_in, c_out]: [usize; 3],
+    figures: &mut Figures,
+) {
+    let x = grid(rows * groups * c_in, 23, 160)
+        .reshape::<2>(device, [rows, groups * c_in])
+        .require_grad();
+    let weight = grid(groups * c_in * c_out, 29, 64)
+        .reshape::<3>(device, [groups, c_in, c_out])
+        .require_grad();
+    let w = grid(rows * groups * c_out, 11, 40).reshape::<2>(device, [rows, groups * c_out]);
+    let y = linear(x.clone(), weight.clone());
+    let grads = (y.clone() * w).sum().backward();
+    let name = format!("linear {rows} {groups} {c_in} {c_out}");
+    push(figures, name.clone(), y).await;
+    let gradient = x.grad(&grads).expect("tracked");
+    push(figures, format!("{name} x's"), gradient).await;
+    let gradient = weight.grad(&grads).expect("tracked");
+    push(figures, format!("{name} weight's"), gradient).await;
 }
 
 /// BatchNorm of `channels` channels that has seen something.

@@ -5,10 +5,9 @@ mod depthwise;
 mod patches;
 
 use super::{ConvGrad, ConvOps, ConvParams};
-use burn::backend::{
-    Flex, TensorMetadata, flex::FlexTensor, ops::FloatTensorOps, tensor::FloatTensor,
-};
-use burn::tensor::{DType, Shape, TensorData};
+use crate::kernels::flex::product::{Operand, product_into};
+use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
+use burn::tensor::{Shape, TensorData};
 use patches::Patches;
 
 /// Sizes of one convolution.
@@ -80,9 +79,8 @@ impl ConvOps for Flex {
             for tile in patches.tiles() {
                 for group in 0..plan.groups {
                     patches.gather(x.storage(), group, &tile);
-                    let product =
-                        Self::float_matmul(group_weights(&plan, &w, group), patches.matrix());
-                    patches.scatter_outputs(product.storage(), group, &tile, &mut y);
+                    patches.multiply(group_weights(&plan, w.storage(), group));
+                    patches.scatter_outputs(group, &tile, &mut y);
                 }
             }
         }
@@ -107,10 +105,9 @@ impl ConvGrad for Flex {
             let mut patches = Patches::new(&plan);
             for tile in patches.tiles() {
                 for group in 0..plan.groups {
-                    let outputs = patches.gather_outputs(grad.storage(), group, &tile);
-                    let weights = group_weights(&plan, &w, group).transpose(0, 1);
-                    let product = Self::float_matmul(weights, outputs);
-                    patches.scatter(product.storage(), group, &tile, &mut x_grad);
+                    patches.gather_outputs(grad.storage(), group, &tile);
+                    patches.multiply_back(group_weights(&plan, w.storage(), group));
+                    patches.scatter(group, &tile, &mut x_grad);
                 }
             }
         }
@@ -134,10 +131,9 @@ impl ConvGrad for Flex {
             for tile in patches.tiles() {
                 for (group, sum) in w_grad.chunks_exact_mut(size).enumerate() {
                     patches.gather(x.storage(), group, &tile);
-                    let outputs = patches.gather_outputs(grad.storage(), group, &tile);
-                    let product = Self::float_matmul(outputs, patches.matrix().transpose(0, 1));
-                    let added = sum.iter_mut().zip(product.storage::<f32>());
-                    added.for_each(|(sum, product)| *sum += product);
+                    patches.gather_outputs(grad.storage(), group, &tile);
+                    let (outputs, patches) = (patches.outputs(), patches.patches());
+                    product_into(outputs, patches.turned(), sum, plan.depth(), true);
                 }
             }
         }
@@ -146,16 +142,7 @@ impl ConvGrad for Flex {
 }
 
 /// Weights of one group as `[C_out/g, C_in/g k k]`.
-fn group_weights(plan: &Plan, w: &FlexTensor, group: usize) -> FlexTensor {
+fn group_weights<'a>(plan: &Plan, w: &'a [f32], group: usize) -> Operand<'a> {
     let (rows, depth) = (plan.c_out / plan.groups, plan.depth());
-    if plan.groups == 1 {
-        return w.reshape(Shape::from(vec![rows, depth]));
-    }
-    let part = &w.storage::<f32>()[group * rows * depth..][..rows * depth];
-    FlexTensor::from_data(TensorData::new(part.to_vec(), [rows, depth]))
-}
-
-/// Room for a matrix.
-fn matrix(rows: usize, columns: usize) -> FlexTensor {
-    FlexTensor::zeros(Shape::from(vec![rows, columns]), DType::F32)
+    Operand::new(&w[group * rows * depth..], [rows, depth], depth)
 }

@@ -44,14 +44,28 @@ impl Matrix {
         let columns = self.columns;
         for (row, place) in places.iter().enumerate() {
             let values = &from[place * stride + first..][..columns];
-            self.row_mut(row).copy_from_slice(values);
+            let (lanes, rest) = values.as_chunks::<LANES>();
+            if rest.is_empty() {
+                // Lane by lane: a call to copy so few bytes takes longer than the copy.
+                let row = &mut self.lanes[row * self.width..][..self.width];
+                row.iter_mut().zip(lanes).for_each(|(to, lane)| *to = *lane);
+            } else {
+                self.row_mut(row).copy_from_slice(values);
+            }
         }
     }
 
     /// `to[places[i] · stride + first ..]` becomes row i.
     pub fn scatter(&self, to: &mut [f32], places: &[usize], stride: usize, first: usize) {
         for (row, place) in places.iter().enumerate() {
-            to[place * stride + first..][..self.columns].copy_from_slice(self.row(row));
+            let values = &mut to[place * stride + first..][..self.columns];
+            let (lanes, rest) = values.as_chunks_mut::<LANES>();
+            if rest.is_empty() {
+                let row = &self.lanes[row * self.width..][..self.width];
+                lanes.iter_mut().zip(row).for_each(|(to, lane)| *to = *lane);
+            } else {
+                values.copy_from_slice(self.row(row));
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Patches of a tile of images as a matrix `[C_in/g k k, images · H' W']`, and back.
 
-use super::{Plan, matrix};
-use burn::backend::flex::FlexTensor;
+use super::Plan;
+use crate::kernels::flex::product::{Operand, product_into};
 use std::ops::Range;
 
 /// Columns a tile aims at: enough for the matrix product to reach its speed, few enough that a patch matrix of
@@ -12,10 +12,12 @@ const COLUMNS: usize = 256;
 pub(super) struct Patches {
     plan: Plan,
     images: usize,
-    /// `[C_in/g k k, images · H' W']`.
-    patches: FlexTensor,
-    /// `[C_out/g, images · H' W']`.
-    outputs: FlexTensor,
+    /// Columns of the tile in hand, `images · H' W'`.
+    columns: usize,
+    /// `[C_in/g k k, columns]`.
+    patches: Vec<f32>,
+    /// `[C_out/g, columns]`.
+    outputs: Vec<f32>,
     /// One channel with its border of zeros.
     padded: Vec<f32>,
     padded_side: [usize; 2],
@@ -28,8 +30,9 @@ impl Patches {
         Self {
             plan: *plan,
             images,
-            patches: matrix(0, 0),
-            outputs: matrix(0, 0),
+            columns: 0,
+            patches: Vec::new(),
+            outputs: Vec::new(),
             padded: vec![0.0; padded_side[0] * padded_side[1]],
             padded_side,
         }
@@ -42,17 +45,42 @@ impl Patches {
         starts.map(|from| from..(from + images).min(rows)).collect()
     }
 
-    /// The matrix that [`Self::gather`] filled.
-    pub(super) fn matrix(&self) -> FlexTensor {
-        self.patches.clone()
+    /// `[C_in/g k k, images · H' W']`.
+    pub(super) fn patches(&self) -> Operand<'_> {
+        let shape = [self.plan.depth(), self.columns];
+        Operand::new(&self.patches, shape, self.columns)
+    }
+
+    /// `[C_out/g, images · H' W']`.
+    pub(super) fn outputs(&self) -> Operand<'_> {
+        let shape = [self.plan.c_out / self.plan.groups, self.columns];
+        Operand::new(&self.outputs, shape, self.columns)
+    }
+
+    /// The outputs become `weights [C_out/g, C_in/g k k]` times the patches.
+    pub(super) fn multiply(&mut self, weights: Operand) {
+        let mut outputs = std::mem::take(&mut self.outputs);
+        outputs.resize(self.plan.c_out / self.plan.groups * self.columns, 0.0);
+        product_into(weights, self.patches(), &mut outputs, self.columns, false);
+        self.outputs = outputs;
+    }
+
+    /// The patches become `weights [C_out/g, C_in/g k k]`, turned, times the outputs.
+    pub(super) fn multiply_back(&mut self, weights: Operand) {
+        let mut patches = std::mem::take(&mut self.patches);
+        patches.resize(self.plan.depth() * self.columns, 0.0);
+        let outputs = self.outputs();
+        product_into(weights.turned(), outputs, &mut patches, self.columns, false);
+        self.patches = patches;
     }
 
     /// Fills the patch matrix from the images `x [R, C_in, H, W]` of a tile.
     pub(super) fn gather(&mut self, x: &[f32], group: usize, tile: &Range<usize>) {
         let plan = self.plan;
         let columns = tile.len() * plan.positions();
-        fit(&mut self.patches, plan.depth(), columns);
-        let patches = self.patches.storage_mut::<f32>();
+        self.columns = columns;
+        self.patches.resize(plan.depth() * columns, 0.0);
+        let patches = &mut self.patches;
         let [height, width] = plan.input;
         let [_, padded_width] = self.padded_side;
         let channels = plan.c_in / plan.groups;
@@ -85,15 +113,9 @@ impl Patches {
         }
     }
 
-    /// Adds a patch matrix's numbers to the pixels `x_grad [R, C_in, H, W]` they came from.
-    pub(super) fn scatter(
-        &mut self,
-        patches: &[f32],
-        group: usize,
-        tile: &Range<usize>,
-        x_grad: &mut [f32],
-    ) {
-        let plan = self.plan;
+    /// Adds the patches' numbers to the pixels `x_grad [R, C_in, H, W]` they came from.
+    pub(super) fn scatter(&mut self, group: usize, tile: &Range<usize>, x_grad: &mut [f32]) {
+        let (plan, patches) = (self.plan, &self.patches);
         let columns = tile.len() * plan.positions();
         let [height, width] = plan.input;
         let [_, padded_width] = self.padded_side;
@@ -127,18 +149,14 @@ impl Patches {
         }
     }
 
-    /// The group's part of `y [R, C_out, H', W']` of a tile as `[C_out/g, images · H' W']`.
-    pub(super) fn gather_outputs(
-        &mut self,
-        y: &[f32],
-        group: usize,
-        tile: &Range<usize>,
-    ) -> FlexTensor {
+    /// Fills the outputs from the group's part of `y [R, C_out, H', W']` of a tile.
+    pub(super) fn gather_outputs(&mut self, y: &[f32], group: usize, tile: &Range<usize>) {
         let plan = self.plan;
         let positions = plan.positions();
         let columns = tile.len() * positions;
-        fit(&mut self.outputs, plan.c_out / plan.groups, columns);
-        let outputs = self.outputs.storage_mut::<f32>();
+        self.columns = columns;
+        self.outputs.resize(plan.c_out / plan.groups * columns, 0.0);
+        let outputs = &mut self.outputs;
         for (slot, image) in tile.clone().enumerate() {
             let start = image * plan.c_out * positions + group * plan.group_outputs();
             let maps = y[start..start + plan.group_outputs()].chunks_exact(positions);
@@ -146,18 +164,11 @@ impl Patches {
                 line[slot * positions..][..positions].copy_from_slice(map);
             }
         }
-        self.outputs.clone()
     }
 
-    /// Writes `[C_out/g, images · H' W']` to the group's part of `y [R, C_out, H', W']`.
-    pub(super) fn scatter_outputs(
-        &self,
-        outputs: &[f32],
-        group: usize,
-        tile: &Range<usize>,
-        y: &mut [f32],
-    ) {
-        let plan = self.plan;
+    /// Writes the outputs to the group's part of `y [R, C_out, H', W']`.
+    pub(super) fn scatter_outputs(&self, group: usize, tile: &Range<usize>, y: &mut [f32]) {
+        let (plan, outputs) = (self.plan, &self.outputs);
         let positions = plan.positions();
         for (slot, image) in tile.clone().enumerate() {
             let start = image * plan.c_out * positions + group * plan.group_outputs();
@@ -166,13 +177,5 @@ impl Patches {
                 map.copy_from_slice(&line[slot * positions..][..positions]);
             }
         }
-    }
-}
-
-/// A buffer of that shape; the one in hand if it fits.
-fn fit(buffer: &mut FlexTensor, rows: usize, columns: usize) {
-    let shape = buffer.layout().shape();
-    if shape[0] != rows || shape[1] != columns {
-        *buffer = matrix(rows, columns);
     }
 }
