@@ -256,11 +256,18 @@ impl HeadGroup {
             let same = regions.iter().filter(|&&other| other == own);
             same.count()
         };
-        let table = (0..windows * heads * tokens).flat_map(|index| {
-            let regions = &regions[index / (heads * tokens)];
-            std::iter::repeat_n(size(regions, regions[index % tokens]), d)
-        });
-        table.collect()
+        let mut table = Vec::with_capacity(windows * heads * tokens * d);
+        for regions in &regions {
+            let start = table.len();
+            for &own in regions {
+                table.extend(std::iter::repeat_n(size(regions, own), d));
+            }
+            let head = start..table.len();
+            for _ in 1..heads {
+                table.extend_from_within(head.clone());
+            }
+        }
+        table
     }
 
     /// The card's product of `qkv [R·N, 3C]`, `[R, N, h·d]`.

@@ -47,8 +47,8 @@ const CHECKS: [(Group, &str, u32, Check); 8] = [
     (Group::Native, "native tests", 12, native),
     (Group::Native, "documentation", 1, documentation),
     (Group::Web, "wasm tests in Chromium", 12, web),
-    (Group::Page, "build dist/", 8, build),
-    (Group::Page, "page tests in Chromium", 10, page),
+    (Group::Page, "build dist/", 11, build),
+    (Group::Page, "page tests in Chromium", 20, page),
 ];
 
 /// What the checks share.
@@ -204,9 +204,11 @@ fn page(run: &mut Run) -> Result<()> {
     if !site::dist().join("index.html").is_file() {
         bail!("there is no dist/ to test");
     }
-    // Some tests serve shards that the native program makes.
-    crate::shell::run(command("cargo").args(["build", "-p", "gemst", "--bin", "train"]))?;
-    // One browser at a time: two would only take each other's processor.
+    // Some tests serve shards that the native program makes. With its own tests, whose dependencies' features would
+    // otherwise have burn compiled a second time.
+    let program = ["test", "-p", "gemst", "--no-run", "--test", "shipped"];
+    crate::shell::run(command("cargo").args(program))?;
+    // Two browsers at a time: the engine in each of them computes in one thread.
     run.tested(&[
         "-p",
         "xtask",
@@ -215,7 +217,7 @@ fn page(run: &mut Run) -> Result<()> {
         "--test",
         "page",
         "--",
-        "--test-threads=1",
+        "--test-threads=2",
         "--nocapture",
     ])
 }

@@ -224,16 +224,28 @@ fn normalised(x: &[f32], [mean, scale, beta]: &[Vec<f32>; 3], extent: Extent) ->
     wide(
         #[inline(always)]
         || {
-            let mut part = [0.0; PART];
-            for (at, x) in parts(x, extent) {
+            if extent.positions > 1 {
+                let mut part = [0.0; PART];
+                for (span, x) in x.chunks_exact(extent.positions).enumerate() {
+                    let c = span % extent.channels;
+                    let (mean, scale, beta) = (mean[c], scale[c], beta[c]);
+                    for x in x.chunks(PART) {
+                        let part = &mut part[..x.len()];
+                        let pairs = part.iter_mut().zip(x);
+                        pairs.for_each(|(out, x)| *out = (x - mean) * scale + beta);
+                        out.extend_from_slice(part);
+                    }
+                }
+                return;
+            }
+            let channels = extent.channels.max(1);
+            let mut part = vec![0.0; PART.div_ceil(channels) * channels];
+            for x in x.chunks(part.len()) {
                 let part = &mut part[..x.len()];
-                let pairs = part.iter_mut().zip(x);
-                if extent.positions > 1 {
-                    let (mean, scale, beta) = (mean[at], scale[at], beta[at]);
-                    pairs.for_each(|(out, x)| *out = (x - mean) * scale + beta);
-                } else {
-                    let k = mean[at..].iter().zip(&scale[at..]).zip(&beta[at..]);
-                    for ((out, x), ((mean, scale), beta)) in pairs.zip(k) {
+                let rows = x.chunks_exact(channels);
+                for (out, x) in part.chunks_exact_mut(channels).zip(rows) {
+                    let k = mean.iter().zip(scale).zip(beta);
+                    for ((out, x), ((mean, scale), beta)) in out.iter_mut().zip(x).zip(k) {
                         *out = (x - mean) * scale + beta;
                     }
                 }
@@ -254,43 +266,28 @@ fn pass_back(
     wide(
         #[inline(always)]
         || {
-            let mut rest = grad;
-            for (at, x) in parts(x, extent) {
-                let grad;
-                (grad, rest) = std::mem::take(&mut rest).split_at_mut(x.len());
-                let pairs = grad.iter_mut().zip(x);
-                if extent.positions > 1 {
-                    let (mean, scale) = (mean[at], scale[at]);
-                    let (slope, shift) = (slope[at], shift[at]);
+            if extent.positions > 1 {
+                let spans = x.chunks_exact(extent.positions);
+                for (span, (grad, x)) in grad
+                    .chunks_exact_mut(extent.positions)
+                    .zip(spans)
+                    .enumerate()
+                {
+                    let c = span % extent.channels;
+                    let (mean, scale, slope, shift) = (mean[c], scale[c], slope[c], shift[c]);
+                    let pairs = grad.iter_mut().zip(x);
                     pairs.for_each(|(g, x)| *g = *g * scale + (x - mean) * slope + shift);
-                } else {
-                    let k = mean[at..].iter().zip(&scale[at..]);
-                    let k = k.zip(slope[at..].iter().zip(&shift[at..]));
-                    for ((g, x), ((mean, scale), (slope, shift))) in pairs.zip(k) {
-                        *g = *g * scale + (x - mean) * slope + shift;
-                    }
+                }
+                return;
+            }
+            let channels = extent.channels.max(1);
+            let rows = x.chunks_exact(channels);
+            for (grad, x) in grad.chunks_exact_mut(channels).zip(rows) {
+                let k = mean.iter().zip(scale).zip(slope.iter().zip(shift));
+                for ((g, x), ((mean, scale), (slope, shift))) in grad.iter_mut().zip(x).zip(k) {
+                    *g = *g * scale + (x - mean) * slope + shift;
                 }
             }
         },
     );
-}
-
-/// Pieces of at most [`PART`] elements: parts of one map with its channel, or parts of one row with its first one.
-#[inline(always)]
-fn parts(x: &[f32], extent: Extent) -> impl Iterator<Item = (usize, &[f32])> {
-    let span = if extent.positions > 1 {
-        extent.positions
-    } else {
-        extent.channels
-    };
-    let spans = x.chunks_exact(span.max(1)).enumerate();
-    spans.flat_map(move |(index, span)| {
-        span.chunks(PART).enumerate().map(move |(part, piece)| {
-            if extent.positions > 1 {
-                (index % extent.channels, piece)
-            } else {
-                (part * PART, piece)
-            }
-        })
-    })
 }

@@ -46,9 +46,7 @@ impl Matrix {
             let values = &from[place * stride + first..][..columns];
             let (lanes, rest) = values.as_chunks::<LANES>();
             if rest.is_empty() {
-                // Lane by lane: a call to copy so few bytes takes longer than the copy.
-                let row = &mut self.lanes[row * self.width..][..self.width];
-                row.iter_mut().zip(lanes).for_each(|(to, lane)| *to = *lane);
+                copy(lanes, &mut self.lanes[row * self.width..][..self.width]);
             } else {
                 self.row_mut(row).copy_from_slice(values);
             }
@@ -61,8 +59,7 @@ impl Matrix {
             let values = &mut to[place * stride + first..][..self.columns];
             let (lanes, rest) = values.as_chunks_mut::<LANES>();
             if rest.is_empty() {
-                let row = &self.lanes[row * self.width..][..self.width];
-                lanes.iter_mut().zip(row).for_each(|(to, lane)| *to = *lane);
+                copy(&self.lanes[row * self.width..][..self.width], lanes);
             } else {
                 values.copy_from_slice(self.row(row));
             }
@@ -121,6 +118,23 @@ impl Matrix {
             self.lanes[row * self.width + at..][..S].copy_from_slice(&sums);
         }
         S
+    }
+}
+
+/// Copies as many lanes as there are. Of a number known here: a call to copy so few bytes takes longer than the copy.
+fn copy(from: &[Lane], to: &mut [Lane]) {
+    fn all<const N: usize>(from: &[Lane], to: &mut [Lane]) {
+        if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), from.first_chunk::<N>()) {
+            *to = *from;
+        }
+    }
+    match to.len() {
+        1 => all::<1>(from, to),
+        2 => all::<2>(from, to),
+        3 => all::<3>(from, to),
+        4 => all::<4>(from, to),
+        8 => all::<8>(from, to),
+        _ => to.copy_from_slice(from),
     }
 }
 

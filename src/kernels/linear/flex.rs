@@ -68,6 +68,11 @@ impl Layer {
         [self.groups * self.c_in, self.groups * self.c_out]
     }
 
+    /// Rows of the largest tile.
+    fn tile(&self) -> usize {
+        ROWS.min(self.rows)
+    }
+
     /// First row and number of rows of each tile.
     fn tiles(self) -> impl Iterator<Item = (usize, usize)> {
         let starts = (0..self.rows).step_by(ROWS);
@@ -99,7 +104,7 @@ impl Layer {
             return product(self.inputs(x, (0, self.rows), 0), self.weights(w, 0));
         }
         let mut y = Vec::with_capacity(self.rows * width);
-        let (mut parts, mut lines) = (vec![0.0; ROWS * width], vec![0.0; ROWS * width]);
+        let [mut parts, mut lines] = [(); 2].map(|()| vec![0.0; self.tile() * width]);
         for tile in self.tiles() {
             let size = tile.1 * self.c_out;
             for (group, part) in parts.chunks_exact_mut(size).take(self.groups).enumerate() {
@@ -120,7 +125,7 @@ impl Layer {
             return product(grad, self.weights(w, 0).turned());
         }
         let mut dx = vec![0.0; self.rows * width];
-        let mut parts = vec![0.0; ROWS * of_grad];
+        let mut parts = vec![0.0; self.tile() * of_grad];
         for (first, rows) in self.tiles() {
             take_apart(
                 &grad[first * of_grad..][..rows * of_grad],
@@ -147,7 +152,7 @@ impl Layer {
         }
         let size = self.c_in * self.c_out;
         let mut dw = vec![0.0; self.groups * size];
-        let mut parts = vec![0.0; ROWS * of_grad];
+        let mut parts = vec![0.0; self.tile() * of_grad];
         for tile in self.tiles() {
             let (first, rows) = tile;
             take_apart(

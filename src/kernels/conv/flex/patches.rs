@@ -2,13 +2,20 @@
 
 use super::Plan;
 use crate::kernels::flex::product::{Operand, product_into};
+use std::cell::RefCell;
 use std::ops::Range;
 
 /// Columns a tile aims at: enough for the matrix product to reach its speed, few enough that a patch matrix of
 /// some hundred rows stays in a second-level cache.
 const COLUMNS: usize = 256;
 
-/// Working memory of one convolution.
+thread_local! {
+    // Half a megabyte that every convolution of a picture would take anew, fill with zeros and give back.
+    static PATCHES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static OUTPUTS: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Working memory of one convolution; the next one gets it.
 pub(super) struct Patches {
     plan: Plan,
     images: usize,
@@ -23,6 +30,13 @@ pub(super) struct Patches {
     padded_side: [usize; 2],
 }
 
+impl Drop for Patches {
+    fn drop(&mut self) {
+        PATCHES.set(std::mem::take(&mut self.patches));
+        OUTPUTS.set(std::mem::take(&mut self.outputs));
+    }
+}
+
 impl Patches {
     pub(super) fn new(plan: &Plan) -> Self {
         let images = (COLUMNS / plan.positions().max(1)).clamp(1, plan.rows.max(1));
@@ -31,8 +45,8 @@ impl Patches {
             plan: *plan,
             images,
             columns: 0,
-            patches: Vec::new(),
-            outputs: Vec::new(),
+            patches: PATCHES.take(),
+            outputs: OUTPUTS.take(),
             padded: vec![0.0; padded_side[0] * padded_side[1]],
             padded_side,
         }
@@ -97,15 +111,20 @@ impl Patches {
                     let (u, v) = (tap / plan.kernel[1], tap % plan.kernel[1]);
                     let start = (channel * taps + tap) * columns + slot * plan.positions();
                     let target = &mut patches[start..start + plan.positions()];
-                    for (i, line) in target.chunks_exact_mut(plan.output[1]).enumerate() {
-                        let source = &self.padded[(i * plan.stride + u) * padded_width + v..];
-                        if plan.stride == 1 {
-                            line.copy_from_slice(&source[..line.len()]);
-                        } else {
-                            let source = source.iter().step_by(plan.stride);
-                            line.iter_mut()
-                                .zip(source)
-                                .for_each(|(to, from)| *to = *from);
+                    let source = &self.padded[u * padded_width + v..];
+                    // A channel's lines are short: of a length known here they are copied without a call for each.
+                    match plan.output[1] {
+                        8 => lines::<8>(target, source, padded_width, plan.stride),
+                        16 => lines::<16>(target, source, padded_width, plan.stride),
+                        32 => lines::<32>(target, source, padded_width, plan.stride),
+                        width => {
+                            for (i, line) in target.chunks_exact_mut(width).enumerate() {
+                                let source = source[i * plan.stride * padded_width..].iter();
+                                let source = source.step_by(plan.stride);
+                                line.iter_mut()
+                                    .zip(source)
+                                    .for_each(|(to, from)| *to = *from);
+                            }
                         }
                     }
                 }
@@ -175,6 +194,28 @@ impl Patches {
             let maps = y[start..start + plan.group_outputs()].chunks_exact_mut(positions);
             for (map, line) in maps.zip(outputs.chunks_exact(tile.len() * positions)) {
                 map.copy_from_slice(&line[slot * positions..][..positions]);
+            }
+        }
+    }
+}
+
+/// Lines of `W` numbers from every `stride`th line, of which every `stride`th number.
+fn lines<const W: usize>(to: &mut [f32], from: &[f32], width: usize, stride: usize) {
+    let (lines, _) = to.as_chunks_mut::<W>();
+    for (i, line) in lines.iter_mut().enumerate() {
+        let from = &from[i * stride * width..];
+        match stride {
+            1 => line.copy_from_slice(&from[..W]),
+            2 => {
+                let from = &from[..2 * W - 1];
+                for (j, to) in line.iter_mut().enumerate() {
+                    *to = from[2 * j];
+                }
+            }
+            _ => {
+                for (to, from) in line.iter_mut().zip(from.iter().step_by(stride)) {
+                    *to = *from;
+                }
             }
         }
     }
