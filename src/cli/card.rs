@@ -27,6 +27,9 @@ pub struct Card {
     /// Folder around the official binaries, of CIFAR-10 and CIFAR-100 where both are shipped.
     #[arg(long)]
     data: Option<PathBuf>,
+    /// NAME=STEPS: steps of the runs before the last one of a network in OUT, which no log knows.
+    #[arg(long, num_args = 1.., value_parser = named_steps)]
+    earlier: Vec<(String, u64)>,
     /// Measure on the first N test images and N validation images only.
     #[arg(long)]
     limit: Option<usize>,
@@ -74,12 +77,17 @@ impl Card {
             );
             examined.push(network);
         }
-        let index = Index {
+        let mut index = Index {
             format: SHIPPED_FORMAT,
             models: (0..models.len())
                 .map(|at| shipped(&models, &examined, at, &logs, &before))
                 .collect(),
         };
+        for (name, steps) in &self.earlier {
+            let at = models.iter().position(|model| model.name == *name);
+            let at = at.ok_or_else(|| format!("there is no network {name} to ship"))?;
+            index.models[at].training.earlier = *steps;
+        }
         for (at, model) in models.iter().enumerate() {
             let twin = models
                 .iter()
@@ -123,6 +131,14 @@ impl Card {
         }
         Ok(put)
     }
+}
+
+/// `NAME=STEPS`.
+fn named_steps(text: &str) -> Result<(String, u64), String> {
+    let wrong = || format!("{text} is not NAME=STEPS");
+    let (name, steps) = text.split_once('=').ok_or_else(wrong)?;
+    let steps = steps.parse().map_err(|_| wrong())?;
+    Ok((name.trim_end_matches(".safetensors").to_owned(), steps))
 }
 
 fn name(config: &RunConfig) -> String {

@@ -60,7 +60,10 @@ fn figures(text: &mut String, model: &Shipped, twin: Option<&Shipped>) {
             model.firing_rate.map_or_else(super::unknown, percent)
         }),
         row("parameters", &|model| model.params.to_string()),
-        row("steps trained", &|model| model.step.to_string()),
+        row("steps trained, last run", &|model| model.step.to_string()),
+        row("steps trained, all runs", &|model| {
+            model.steps_in_all().to_string()
+        }),
         row("file", &|model| {
             format!(
                 "{}, {} bytes, CRC-32 {}",

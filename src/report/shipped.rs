@@ -127,6 +127,17 @@ pub struct Training {
     pub seconds: Option<f64>,
     /// Validation accuracy of the best state, as the log has it.
     pub validation_accuracy: Option<f64>,
+    /// Steps of the runs before this one that its weights came through, on any data; told to `train card`, as no log
+    /// knows them.
+    #[serde(default)]
+    pub earlier: u64,
+}
+
+impl Shipped {
+    /// Steps in all, of every run that its weights came through.
+    pub fn steps_in_all(&self) -> u64 {
+        self.training.earlier + self.step
+    }
 }
 
 impl Index {

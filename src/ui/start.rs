@@ -140,11 +140,11 @@ pub fn introduction(Pair { spiking, dense }: Pair) -> String {
         Some(dense) => format!("its dense twin on {}", tenths(dense.test.accuracy)),
         None => "its dense twin is not shipped and begins with fresh weights".to_owned(),
     };
-    let uneven = match dense {
-        Some(dense) if dense.step != spiking.step => format!(
-            " No fair race: the spiking network’s last training run had {} steps, its twin’s {}.",
-            grouped(spiking.step as f64),
-            grouped(dense.step as f64)
+    let uneven = match dense.map(|dense| [spiking.steps_in_all(), dense.steps_in_all()]) {
+        Some([one, other]) if 10 * one.min(other) < 9 * one.max(other) => format!(
+            " No fair race: the spiking network was trained for {} steps, its twin for {}.",
+            grouped(one as f64),
+            grouped(other as f64)
         ),
         _ => String::new(),
     };

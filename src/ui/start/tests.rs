@@ -128,11 +128,20 @@ fn the_character_names_classes_and_the_line_below_which_nothing_is_believed() {
         "{words}"
     );
     assert!(!words.contains("No fair race"), "{words}");
+    // Earlier runs count: the last one alone says nothing.
     let mut ahead = pair.spiking.clone();
-    ahead.step = 2 * pair.spiking.step + 1;
+    let mut twin = pair.dense.expect("it is shipped too").clone();
+    (ahead.step, twin.step) = (100, 900);
+    (ahead.training.earlier, twin.training.earlier) = (900, 50);
     let words = introduction(Pair {
         spiking: &ahead,
-        ..pair
+        dense: Some(&twin),
+    });
+    assert!(!words.contains("No fair race"), "{words}");
+    ahead.training.earlier = 0;
+    let words = introduction(Pair {
+        spiking: &ahead,
+        dense: Some(&twin),
     });
     assert!(words.contains("No fair race"), "{words}");
 }
