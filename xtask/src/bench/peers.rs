@@ -4,7 +4,8 @@
 use super::{Plan, table::Figures};
 use crate::setup;
 use crate::shell::{self, command, find, output, root, target_dir};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use gemst::config::{DatasetKind, ModelConfig, dense_twin, preset};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,22 +24,24 @@ pub fn run(plan: &Plan, ours: &[Figures]) -> Result<()> {
         );
         return Ok(());
     }
+    let [dim, depth, heads] = twin(&plan.preset)?;
     println!(
-        "\nPeers, dense ViT of width 128, depth 4, 4 heads, batch {} (a minute for npm first)",
+        "\nPeers, dense ViT of width {dim}, depth {depth}, {heads} heads, batch {} (a minute for npm first)",
         plan.batch
     );
     let folder = install(&source)?;
     let mut node = command("node");
+    let arguments = [dim, depth, heads, STEPS, plan.batch as usize];
     node.current_dir(&folder)
         .arg("run.mjs")
-        .args(["128", "4", "4", &STEPS.to_string(), &plan.batch.to_string()])
+        .args(arguments.map(|number| number.to_string()))
         .env("PEERS", PEERS);
     if let Some(chromium) = setup::chromium() {
         node.env("CHROMIUM_PATH", chromium);
     }
     let printed = output(&mut node).context("the peers' runner failed")?;
     println!(
-        "{:<22} {:>10} {:>10} {:>11}   against our dense step",
+        "{:<22} {:>10} {:>10} {:>11}   against our dense step and image",
         "", "step, ms", "image, ms", "dispatches"
     );
     for line in printed.lines() {
@@ -49,16 +52,30 @@ pub fn run(plan: &Plan, ours: &[Figures]) -> Result<()> {
         let (step, image) = (settled(&peer["train"]), settled(&peer["infer"]));
         let ratios: Vec<String> = ours
             .iter()
-            .map(|f| format!("{} {:.2}×", f.backend, step / f.dense_step_ms))
+            .map(|f| {
+                let (step, image) = (step / f.dense_step_ms, image / f.dense_image_ms);
+                format!("{} {step:.2}×, {image:.2}×", f.backend)
+            })
             .collect();
         println!(
             "{:<22} {step:>10.1} {image:>10.1} {:>11}   {}",
             peer["name"].as_str().unwrap_or("?"),
             peer["trainDispatches"],
-            ratios.join(", ")
+            ratios.join("; ")
         );
     }
     Ok(())
+}
+
+/// Width, depth and heads of a spiking preset's dense twin, which the peers build too: patches of 4, MLP ratio 4.
+fn twin(spiking: &str) -> Result<[usize; 3]> {
+    let twin = preset(dense_twin(spiking), DatasetKind::Synthetic);
+    match twin.map(|config| config.model) {
+        Some(ModelConfig::DenseVit(vit)) if (vit.patch, vit.mlp_ratio) == (4, 4) => {
+            Ok([vit.dim, vit.depth, vit.heads])
+        }
+        _ => bail!("the peers have no network like the dense twin of {spiking}"),
+    }
 }
 
 /// A writable copy with its packages installed.
@@ -105,6 +122,12 @@ fn settled(times: &Value) -> f64 {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn peers_build_the_twins_that_pages_train() {
+        assert_eq!(twin("tiny").unwrap(), [64, 2, 4]);
+        assert_eq!(twin("small").unwrap(), [128, 4, 4]);
+    }
 
     #[test]
     fn the_first_steps_do_not_count() {
