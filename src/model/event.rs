@@ -14,8 +14,8 @@
 //!
 //! No activation is multiplied anywhere. Neurons emit the training quantiser's code to the last bit. With
 //! [`super::fold::eight_bit`] weights every sum is exact and the logits are the training form's to the last bit.
-//! With `f32` weights the training form's sums are rounded, to some 1e-6 theta; ours are not (they are `f64`, rounded
-//! once, at the neuron). A picture has tens of thousands of neurons whose potentials lie anywhere between two borders,
+//! With `f32` weights the training form's sums are rounded, to some 1e-6 theta; ours are not (they are `f64`). Potentials
+//! are rounded to `f32` in the same places in both: behind a layer's shift, and behind a shortcut. A picture has tens of thousands of neurons whose potentials lie anywhere between two borders,
 //! so that in some pictures in ten one of them lies within that rounding of a border and emits the neighbouring code
 //! in one form and not in the other. `train convert` counts these pictures, and names the layer and the distance from
 //! the border where each begins to differ.
@@ -276,5 +276,11 @@ impl Record {
 fn shortcut(x: &mut [f64], branch: &[f64]) {
     x.iter_mut()
         .zip(branch)
-        .for_each(|(x, branch)| *x += branch);
+        .for_each(|(x, branch)| *x = rounded(*x + branch));
+}
+
+/// A potential as the training form keeps it. Without this a shortcut's sum has digits here that it has not there, and
+/// a neuron at a border may see them: even 8-bit networks have shifts and pixels that are no multiples of a unit.
+fn rounded(potential: f64) -> f64 {
+    f64::from(potential as f32)
 }

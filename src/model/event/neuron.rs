@@ -67,7 +67,7 @@ impl EventNeuron {
         self.levels[code as usize]
     }
 
-    /// Spikes of the potentials `z`, which are rounded to the training quantiser's `f32` here and nowhere before.
+    /// Spikes of the potentials `z`, as the training quantiser's `f32`.
     pub fn emit(&self, z: &[f64]) -> SpikeTrain {
         let half = 0.5 * self.theta;
         let v: Vec<f32> = z.iter().map(|&z| z as f32 + half).collect();

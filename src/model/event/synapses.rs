@@ -1,7 +1,8 @@
 //! Synapses on events: a spike adds one row of weights. Token-major: `[S·S, C]`. Weights and sums are `f64`: what
-//! parts a potential from the training form's is then that form's rounding alone, not the order of two sums.
+//! parts a potential from the training form's is then that form's rounding alone, not the order of two sums. A
+//! potential is rounded to `f32` where the training form writes one to memory.
 
-use super::neuron::SpikeTrain;
+use super::{neuron::SpikeTrain, rounded};
 use crate::model::fold::{NotConvertible, rounded_scale_and_shift, tensor};
 use crate::train::params::NamedTensors;
 
@@ -179,7 +180,7 @@ impl Synapses {
         for row in total.chunks_exact_mut(self.c_out) {
             row.iter_mut()
                 .zip(&self.bias)
-                .for_each(|(sum, bias)| *sum += bias);
+                .for_each(|(sum, bias)| *sum = rounded(*sum + bias));
         }
         total
     }
