@@ -10,7 +10,7 @@ use web_sys::{Element, Event, HtmlSelectElement};
 
 /// The drawing's box and its margins: left, top, right, bottom.
 const SIZE: (f64, f64) = (360.0, 230.0);
-const MARGIN: (f64, f64, f64, f64) = (44.0, 10.0, 14.0, 34.0);
+const MARGIN: (f64, f64, f64, f64) = (64.0, 10.0, 14.0, 34.0);
 
 /// Listen to the choice of a ruling and to Clear trail.
 pub fn connect(page: &Page) {
