@@ -125,8 +125,10 @@ mod tests {
 
     #[test]
     fn peers_build_the_twins_that_pages_train() {
-        assert_eq!(twin("tiny").unwrap(), [64, 2, 4]);
         assert_eq!(twin("small").unwrap(), [128, 4, 4]);
+        assert_eq!(twin("card-cifar").unwrap(), [128, 4, 4]);
+        // Its MLP is twice as wide, the peers' four times.
+        assert!(twin("tiny").is_err());
     }
 
     #[test]
