@@ -14,11 +14,12 @@
 //!
 //! No activation is multiplied anywhere. Neurons emit the training quantiser's code to the last bit. With
 //! [`super::fold::eight_bit`] weights every sum is exact and the logits are the training form's to the last bit.
-//! With `f32` weights the training form's sums are rounded, to some 1e-6 theta; ours are not (they are `f64`). Potentials
-//! are rounded to `f32` in the same places in both: behind a layer's shift, and behind a shortcut. A picture has tens of thousands of neurons whose potentials lie anywhere between two borders,
-//! so that in some pictures in ten one of them lies within that rounding of a border and emits the neighbouring code
-//! in one form and not in the other. `train convert` counts these pictures, and names the layer and the distance from
-//! the border where each begins to differ.
+//! With `f32` weights the training form's sums are rounded, to some 1e-6 theta; ours are not (they are `f64`).
+//! Potentials are rounded to `f32` in the same places in both: behind a layer's shift, and behind a shortcut. A picture
+//! has tens of thousands of neurons whose potentials lie anywhere between two borders, so that in a few pictures in a
+//! hundred one of them lies within that rounding of a border and emits the neighbouring code in one form and not in the
+//! other. `train convert` counts these pictures, and names the layer and the distance from the border where each begins
+//! to differ.
 
 mod attention;
 mod block;

@@ -119,11 +119,8 @@ impl Patches {
                         32 => lines::<32>(target, source, padded_width, plan.stride),
                         width => {
                             for (i, line) in target.chunks_exact_mut(width).enumerate() {
-                                let source = source[i * plan.stride * padded_width..].iter();
-                                let source = source.step_by(plan.stride);
-                                line.iter_mut()
-                                    .zip(source)
-                                    .for_each(|(to, from)| *to = *from);
+                                let source = &source[i * plan.stride * padded_width..];
+                                every(line, source, plan.stride);
                             }
                         }
                     }
@@ -212,11 +209,14 @@ fn lines<const W: usize>(to: &mut [f32], from: &[f32], width: usize, stride: usi
                     *to = from[2 * j];
                 }
             }
-            _ => {
-                for (to, from) in line.iter_mut().zip(from.iter().step_by(stride)) {
-                    *to = *from;
-                }
-            }
+            _ => every(line, from, stride),
         }
+    }
+}
+
+/// Every `stride`th number.
+fn every(to: &mut [f32], from: &[f32], stride: usize) {
+    for (to, from) in to.iter_mut().zip(from.iter().step_by(stride)) {
+        *to = *from;
     }
 }
