@@ -65,10 +65,25 @@ pub struct TrainConfig {
     pub mixup: f64,
     /// Weight of the mean firing rate in the loss (spike regulation); 0 switches it off.
     pub spike_penalty: f64,
+    /// Weight of the spikes per synapse and picture in the loss; 0 switches it off. It presses on a spike by what it
+    /// costs, where [`Self::spike_penalty`] presses on all alike.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub operation_penalty: f64,
     /// What is trained.
     pub freeze: Freeze,
     /// Image augmentation of training batches.
     pub augment: Augment,
+}
+
+impl TrainConfig {
+    /// Whether the loss asks anything of the spikes.
+    pub fn regulates(&self) -> bool {
+        self.spike_penalty > 0.0 || self.operation_penalty > 0.0
+    }
+}
+
+fn is_zero(x: &f64) -> bool {
+    *x == 0.0
 }
 
 /// How hidden weight matrices are moved.

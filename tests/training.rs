@@ -203,6 +203,26 @@ fn a_spike_penalty_lowers_the_firing_rate() {
 }
 
 #[test]
+fn an_operation_penalty_lowers_the_spikes_that_arrive_at_synapses() {
+    let data = synthetic::generate(2, 256, 64);
+    let operations = |penalty: f64| {
+        let mut config = run("tiny-exp");
+        config.train.operation_penalty = penalty;
+        let mut session = session(config);
+        train(&mut session, &data, 40);
+        let (_, trace) =
+            block_on(session.infer(&eval_batch(&data.held_out, 0..64))).expect("flex reads");
+        let spikes = trace.regulation().and_then(|spikes| spikes.operations());
+        spikes.expect("it spikes").into_scalar::<f32>()
+    };
+    let (free, held) = (operations(0.0), operations(2.0));
+    assert!(
+        held < 0.7 * free,
+        "spikes per synapse went from {free} to {held}"
+    );
+}
+
+#[test]
 fn transfer_keeps_everything_but_a_head_of_another_size() {
     let hundred = session(preset("tiny", DatasetKind::Cifar100).expect("listed"));
     let member = block_on(hundred.save("spiking")).expect("flex reads");

@@ -85,6 +85,9 @@ pub struct Pretrain {
     /// Weight of the mean firing rate in the loss.
     #[arg(long, default_value_t = 0.0)]
     spike_penalty: f64,
+    /// Weight of the spikes per synapse and picture in the loss: presses on a spike by what it costs.
+    #[arg(long, default_value_t = 0.0)]
+    operation_penalty: f64,
     /// Seed of weights, order and augmentation.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -205,6 +208,7 @@ impl Pretrain {
         train.label_smoothing = self.smoothing;
         train.mixup = self.mixup;
         train.spike_penalty = self.spike_penalty;
+        train.operation_penalty = self.operation_penalty;
         train.augment = Augment {
             rand_augment: self.rand_augment,
             erase: self.erase,

@@ -252,6 +252,7 @@ impl Default for TrainConfig {
             label_smoothing: 0.1,
             mixup: 0.0,
             spike_penalty: 0.0,
+            operation_penalty: 0.0,
             freeze: Freeze::Nothing,
             augment: Augment {
                 crop_padding: 4,

@@ -306,7 +306,12 @@ fn train(train: &TrainConfig, errors: &mut Vec<String>) {
         0.999,
     );
     within(errors, "train.mixup", train.mixup, 0.0, 10.0);
-    within(errors, "train.spike_penalty", train.spike_penalty, 0.0, 1e3);
+    for (name, penalty) in [
+        ("train.spike_penalty", train.spike_penalty),
+        ("train.operation_penalty", train.operation_penalty),
+    ] {
+        within(errors, name, penalty, 0.0, 1e3);
+    }
     let augment = &train.augment;
     within(
         errors,

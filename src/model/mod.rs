@@ -14,7 +14,8 @@
 //! | `g_c` channel groups, shuffle: [`layer`] | C, F | – | `channel_groups` |
 //! | stem and convolution blocks, then attention blocks: [`stem`], [`block`] | R | network-structure grouping, hybrid attention-convolution framework | one patch convolution |
 //! | [`neuron`] with `ExpGIf`: K steps of weight `2^(K-k)`, G groups, theta | R | ExpG-IF | – |
-//! | `spike_penalty` times [`trace::Trace::mean_rate`] | R | precise regulation for spike patterns | – |
+//! | `spike_penalty` times [`trace::Regulation::mean_rate`] | R | precise regulation for spike patterns | – |
+//! | `operation_penalty` times [`trace::Regulation::operations`] | R | the same, by what a spike costs | – |
 //! | [`event`], [`fold`] | R | lossless conversion | – |
 //! | [`neuron`] with `Lif`, `If` | C, F | – | LIF: tau 2, threshold 1, ATan surrogate |
 //! | [`attention`] with `GwSsa`, `GwSsaScores`, `GwSsaLinear` | R | GW-SSA, multiplication-free operations | – |

@@ -4,11 +4,13 @@
 
 mod count;
 mod inspect;
+mod regulate;
 mod train;
 mod watch;
 
 pub use count::{LayerCount, SpikeCounts};
 pub use inspect::{Inspected, SAMPLE};
+pub use regulate::Regulation;
 pub use train::{Cut, Train};
 pub use watch::Membrane;
 
@@ -144,44 +146,6 @@ impl Trace {
     /// Inputs of the synaptic layers, in forward order, products left out.
     pub fn sites(&self) -> &[Site] {
         &self.sites
-    }
-
-    /// Mean firing rate over all elements and steps, `[1]`, differentiable: the spike penalty of the loss.
-    /// `None` for a dense network.
-    pub fn mean_rate(&self) -> Option<Tensor<1>> {
-        // Every train that was cut out of an attention layer's output is counted with it.
-        let sites = self.sites.iter().map(|site| (&site.spikes, &site.code));
-        let pairs = self.pairs.iter();
-        let pairs = pairs.flat_map(|pair| [(&pair.left, &pair.code), (&pair.right, &pair.code)]);
-        let whole = sites.chain(pairs).filter_map(|(train, code)| match train {
-            Train::Whole(spikes) => Some((spikes.clone(), code)),
-            Train::Cut(_) => None,
-        });
-        let mixed = self.mixed.iter();
-        let mixed = mixed.map(|layer| (layer.spikes.clone(), &layer.code));
-        let mut elements = 0;
-        let mut total: Option<Tensor<1>> = None;
-        for (spikes, code) in whole.chain(mixed) {
-            let [rows, features] = spikes.dims();
-            let (fired, steps) = match code {
-                Code::Binary { .. } => (spikes, 1),
-                Code::Weighted {
-                    theta,
-                    bits,
-                    groups,
-                } => (
-                    crate::kernels::spike_count(spikes, theta.clone(), *bits, *groups),
-                    bits * groups,
-                ),
-            };
-            elements += rows * features * steps;
-            let fired = fired.sum();
-            total = Some(match total {
-                None => fired,
-                Some(sum) => sum + fired,
-            });
-        }
-        total.map(|sum| sum / elements.max(1) as f32)
     }
 
     /// The spikes of the first `images` pictures of the batch alone, off the autodiff graph.

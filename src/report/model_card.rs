@@ -160,14 +160,15 @@ fn recipe(text: &mut String, model: &Shipped, config: &RunConfig) {
     line(
         "regularisation",
         format!(
-            "label smoothing {}, mixup {}, crops with {} pixels of padding, mirroring {}, RandAugment {}, erasing {}, spike penalty {}",
+            "label smoothing {}, mixup {}, crops with {} pixels of padding, mirroring {}, RandAugment {}, erasing {}, spike penalty {}, operation penalty {}",
             train.label_smoothing,
             train.mixup,
             augment.crop_padding,
             if augment.flip { "on" } else { "off" },
             augment.rand_augment,
             augment.erase,
-            train.spike_penalty
+            train.spike_penalty,
+            train.operation_penalty
         ),
     );
     line("seed", config.seed.to_string());

@@ -44,7 +44,7 @@ pub struct StepStats {
 /// Numbers of a training step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepNumbers {
-    /// Mean cross-entropy with the recipe's smoothing, plus the spike penalty.
+    /// Mean cross-entropy with the recipe's smoothing, plus the penalties on spikes and operations.
     pub loss: f64,
     /// Share of the batch whose top class was right.
     pub accuracy: f64,
@@ -133,10 +133,17 @@ impl Session {
             &self.device,
         );
         let mut loss = softmax_cross_entropy(output.logits.clone(), wanted);
-        if train.spike_penalty > 0.0
-            && let Some(rate) = output.trace.mean_rate()
+        if train.regulates()
+            && let Some(spikes) = output.trace.regulation()
         {
-            loss = loss + rate * train.spike_penalty;
+            if train.spike_penalty > 0.0 {
+                loss = loss + spikes.mean_rate() * train.spike_penalty;
+            }
+            if train.operation_penalty > 0.0
+                && let Some(operations) = spikes.operations()
+            {
+                loss = loss + operations * train.operation_penalty;
+            }
         }
         let grads = GradientsParams::from_grads(loss.backward(), &self.network);
         let lr = learning_rate(&train, self.step);
@@ -373,10 +380,10 @@ impl StepStats {
     /// # Errors
     /// When the device fails.
     pub async fn firing_rate(&self) -> Result<Option<f64>, ExecutionError> {
-        match self.trace.mean_rate() {
+        match self.trace.regulation() {
             None => Ok(None),
-            Some(rate) => {
-                let data = rate.inner().into_data_async().await?;
+            Some(spikes) => {
+                let data = spikes.mean_rate().inner().into_data_async().await?;
                 Ok(data.iter::<f64>().next())
             }
         }

@@ -94,6 +94,7 @@ pub fn reconstructed(config: &RunConfig) -> Training {
         ("rand-augment", f64::from(train.augment.rand_augment)),
         ("erase", f64::from(train.augment.erase)),
         ("spike-penalty", train.spike_penalty),
+        ("operation-penalty", train.operation_penalty),
     ] {
         if value != 0.0 {
             // An f32's digits, not those of its nearest f64.

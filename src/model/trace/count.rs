@@ -159,7 +159,7 @@ impl SpikeCounts {
         values: &[f32],
     ) {
         let batch = rows / code.tensor_steps();
-        let fan: Vec<u64> = (0..features).map(|f| fan_out(&site.fan_out, f)).collect();
+        let fan: Vec<u64> = (0..features).map(|f| site.fan_out.at(f)).collect();
         let mut layer = LayerCount::new(&site.name, code.steps(), features);
         layer.sites = (batch * features) as u64;
         for (row, row_values) in values.chunks_exact(features).enumerate() {
@@ -267,25 +267,51 @@ fn channel_coincidences(a: &[u64], b: &[u64], d: usize) -> u64 {
         .sum()
 }
 
-fn fan_out(fan: &FanOut, feature: usize) -> u64 {
-    match *fan {
-        FanOut::Every(count) => count as u64,
-        FanOut::Table(ref counts) => counts[feature] as u64,
-        FanOut::Conv {
-            side,
-            kernel,
-            stride,
-            padding,
-            per_tap,
-        } => {
-            let place = feature % (side * side);
-            let taps = |at: usize| {
-                let outputs = (side + 2 * padding - kernel) / stride + 1;
-                (0..outputs)
-                    .filter(|out| (out * stride..out * stride + kernel).contains(&(at + padding)))
-                    .count()
-            };
-            (taps(place / side) * taps(place % side) * per_tap) as u64
+impl FanOut {
+    /// Accumulates of a spike of this element.
+    pub(super) fn at(&self, feature: usize) -> u64 {
+        match *self {
+            Self::Every(count) => count as u64,
+            Self::Table(ref counts) => counts[feature] as u64,
+            Self::Conv {
+                side,
+                kernel,
+                stride,
+                padding,
+                per_tap,
+            } => {
+                let place = feature % (side * side);
+                let taps = |at| taps(at, side, kernel, stride, padding);
+                (taps(place / side) * taps(place % side) * per_tap) as u64
+            }
         }
     }
+
+    /// The mean of [`Self::at`] over `features` elements.
+    pub(super) fn mean(&self, features: usize) -> f32 {
+        match *self {
+            Self::Every(count) => count as f32,
+            Self::Table(ref counts) => counts.iter().sum::<usize>() as f32 / features as f32,
+            Self::Conv {
+                side,
+                kernel,
+                stride,
+                padding,
+                per_tap,
+            } => {
+                let line: usize = (0..side)
+                    .map(|at| taps(at, side, kernel, stride, padding))
+                    .sum();
+                (line * line * per_tap) as f32 / (side * side) as f32
+            }
+        }
+    }
+}
+
+/// Outputs of a convolution along one side that place `at` of its input reaches.
+fn taps(at: usize, side: usize, kernel: usize, stride: usize, padding: usize) -> usize {
+    let outputs = (side + 2 * padding - kernel) / stride + 1;
+    (0..outputs)
+        .filter(|out| (out * stride..out * stride + kernel).contains(&(at + padding)))
+        .count()
 }
