@@ -20,6 +20,9 @@ mod cube;
 #[cfg(feature = "cpu")]
 mod flex;
 
+#[cfg(feature = "cpu")]
+pub(super) use flex::{Back, moments, pass_back, scale};
+
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::nn::BatchNorm;
 use burn::tensor::{Device, Shape, Tensor};
@@ -125,17 +128,9 @@ pub fn batch_norm<const D: usize>(
 pub fn batch_norm_layer<const D: usize>(norm: &BatchNorm, x: Tensor<D>) -> Tensor<D> {
     let device = x.device();
     let (gamma, beta) = (norm.gamma.val(), norm.beta.val());
-    if device.is_autodiff() && norm.training.is_enabled() {
+    if learns(norm, &device) {
         let out = batch_norm(x, gamma, beta, norm.epsilon as f32);
-        let momentum = norm.momentum.max(LEAST_MOMENTUM.get());
-        for (running, now) in [(&norm.running_mean, out.mean), (&norm.running_var, out.var)] {
-            let old = running.value_sync().to_device(&device);
-            let new = old * (1.0 - momentum) + now * momentum;
-            running.update(new.detach());
-            // burn keeps an update aside until the next one, in case other threads have some too; a visitor, and so a
-            // checkpoint, would see the statistics of the step before.
-            running.value_sync();
-        }
+        move_running(norm, out.mean, out.var, &device);
         return out.y;
     }
     if let Some(Statistics { vectors, epsilon }) = Statistics::running(norm, &device) {
@@ -156,6 +151,24 @@ pub fn batch_norm_layer<const D: usize>(norm: &BatchNorm, x: Tensor<D>) -> Tenso
     let mut shape = [1; D];
     shape[1] = scale.dims()[0];
     x * scale.reshape(shape) + shift.reshape(shape)
+}
+
+/// Whether `norm` takes the batch's statistics.
+pub(crate) fn learns(norm: &BatchNorm, device: &Device) -> bool {
+    device.is_autodiff() && norm.training.is_enabled()
+}
+
+/// Moves the running statistics towards those of a batch, `[C]` each.
+pub(super) fn move_running(norm: &BatchNorm, mean: Tensor<1>, var: Tensor<1>, device: &Device) {
+    let momentum = norm.momentum.max(LEAST_MOMENTUM.get());
+    for (running, now) in [(&norm.running_mean, mean), (&norm.running_var, var)] {
+        let old = running.value_sync().to_device(device);
+        let new = old * (1.0 - momentum) + now * momentum;
+        running.update(new.detach());
+        // burn keeps an update aside until the next one, in case other threads have some too; a visitor, and so a
+        // checkpoint, would see the statistics of the step before.
+        running.value_sync();
+    }
 }
 
 /// What BatchNorm needs where nothing is learned.
@@ -200,14 +213,14 @@ pub fn batch_norm_reference<const D: usize>(
 
 /// `[R, C, ..]` as rows × channels × positions.
 #[derive(Debug, Clone, Copy)]
-struct Extent {
-    rows: usize,
-    channels: usize,
-    positions: usize,
+pub(super) struct Extent {
+    pub(super) rows: usize,
+    pub(super) channels: usize,
+    pub(super) positions: usize,
 }
 
 impl Extent {
-    fn of(shape: &Shape) -> Self {
+    pub(super) fn of(shape: &Shape) -> Self {
         Self {
             rows: shape[0],
             channels: shape[1],

@@ -5,6 +5,7 @@ pub(super) mod small;
 
 use burn::backend::{TensorMetadata, flex::FlexTensor};
 use burn::tensor::TensorData;
+use std::mem::MaybeUninit;
 
 /// Elements worked on before they are written out: a part of the first-level cache.
 const PART: usize = 2048;
@@ -22,6 +23,18 @@ pub(super) fn contiguous(x: FlexTensor) -> FlexTensor {
     let ordered = x.to_contiguous();
     drop(x);
     ordered
+}
+
+/// `len` numbers that `fill` writes, in memory that is not zeroed before: to write it twice would take twice as long.
+///
+/// # Safety
+/// `fill` must write every number.
+pub(super) unsafe fn written(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
+    let mut out = Vec::with_capacity(len);
+    fill(&mut out.spare_capacity_mut()[..len]);
+    // SAFETY: there is room for them, and the caller answers for their being there.
+    unsafe { out.set_len(len) };
+    out
 }
 
 /// `f` of every element of `x`, which is in order.

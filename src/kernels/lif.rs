@@ -27,6 +27,9 @@ mod autodiff;
 mod cube;
 #[cfg(feature = "cpu")]
 mod flex;
+
+#[cfg(feature = "cpu")]
+pub(super) use flex::{BLOCK, Block, Places};
 mod reference;
 mod trace;
 

@@ -13,6 +13,7 @@
 //! | [`linear()`] | the product of a linear layer in channel groups | [`linear_reference`] |
 //! | [`conv()`] | convolution | [`conv_reference`] |
 //! | [`batch_norm`] | BatchNorm with the batch's statistics | [`batch_norm_reference`] |
+//! | [`batch_norm_lif`] | BatchNorm and the LIF neurons behind it, in training | the two |
 //! | [`FusedNorm`] | a synaptic layer and BatchNorm at inference, on a GPU | the two layers |
 //! | [`gw_ssa()`] | the products of windowed attention without softmax | [`gw_ssa_reference`] |
 //! | [`layer_norm`] | LayerNorm over channels | [`layer_norm_reference`] |
@@ -40,12 +41,14 @@ mod gw_ssa;
 mod layer_norm;
 mod lif;
 mod linear;
+mod norm_lif;
 pub mod surrogate;
 mod synapse;
 mod window;
 
 pub use adamw::{AdamWParams, AdamWState, adamw};
 pub use attention::{AttentionShape, attention, attention_reference};
+pub(crate) use batch_norm::learns;
 pub use batch_norm::{
     BatchNormOutput, at_step, batch_norm, batch_norm_layer, batch_norm_reference,
 };
@@ -62,5 +65,6 @@ pub use gw_ssa::{HeadGroups, HeadWindows, gw_ssa, gw_ssa_reference};
 pub use layer_norm::{layer_norm, layer_norm_reference};
 pub use lif::{LifParams, LifTrace, lif, lif_reference, lif_trace};
 pub use linear::{linear, linear_reference};
+pub use norm_lif::batch_norm_lif;
 pub use synapse::FusedNorm;
 pub use window::Windows;

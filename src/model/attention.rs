@@ -110,24 +110,23 @@ impl Attention {
                 fan_out: FanOut::Every(outputs * dim / groups),
             });
         };
-        let potentials = match (&self.v, self.config.kind) {
+        let (kept, out) = match (&self.v, self.config.kind) {
             (Some(v), _) => {
                 projection("qk", 2);
                 projection("v", 1);
                 let qk = self.qkv.forward(spikes.clone());
-                Tensor::cat(vec![qk, v.forward(spikes)], 1)
+                let potentials = Tensor::cat(vec![qk, v.forward(spikes)], 1);
+                (trace.keep(&potentials), self.neuron.forward(potentials))
             }
             (None, AttentionKind::Identity) => {
                 projection("v", 1);
-                self.qkv.forward(spikes)
+                self.qkv.forward_into(spikes, &self.neuron, trace)
             }
             (None, _) => {
                 projection("qkv", 3);
-                self.qkv.forward(spikes)
+                self.qkv.forward_into(spikes, &self.neuron, trace)
             }
         };
-        let kept = trace.keep(&potentials);
-        let out = self.neuron.forward(potentials);
         if self.config.kind == AttentionKind::Identity {
             return out;
         }

@@ -102,9 +102,8 @@ impl Block {
         let (neuron, kept) = (&self.mlp_in, trace.keep(&x));
         let spikes = neuron.forward(x.clone());
         self.record("mlp.0", (kept, &spikes), neuron, &self.fc1, rows, trace);
-        let hidden = self.fc1.forward(spikes);
-        let (neuron, kept) = (&self.mlp_hidden, trace.keep(&hidden));
-        let spikes = neuron.forward(hidden);
+        let neuron = &self.mlp_hidden;
+        let (kept, spikes) = self.fc1.forward_into(spikes, neuron, trace);
         self.record("mlp.1", (kept, &spikes), neuron, &self.fc2, rows, trace);
         self.fc2.forward_onto(spikes, x)
     }

@@ -10,8 +10,10 @@
 
 use super::fold::BATCH_NORM_EPSILON;
 use super::init::Init;
+use super::neuron::Neuron;
+use super::trace::Trace;
 use crate::config::NormKind;
-use crate::kernels::{ConvParams, FusedNorm, batch_norm_layer, conv, linear};
+use crate::kernels::{ConvParams, FusedNorm, batch_norm_layer, conv, learns, linear};
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, PaddingConfig2d};
@@ -124,6 +126,25 @@ impl SpikeLinear {
     /// The same, added to `shortcut [R, C_out]`.
     pub fn forward_onto(&self, x: Tensor<2>, shortcut: Tensor<2>) -> Tensor<2> {
         self.computed(x, Some(shortcut))
+    }
+
+    /// Spikes `[R, C_out]` of the neurons behind the layer, given its input `[R, C_in]`; what arrives at them too where
+    /// the trace watches.
+    pub fn forward_into(
+        &self,
+        x: Tensor<2>,
+        neuron: &Neuron,
+        trace: &Trace,
+    ) -> (Option<Tensor<2>>, Tensor<2>) {
+        if let (Norm::Batch(norm), None) = (&self.norm, &self.bias)
+            && learns(norm, &x.device())
+            && !trace.watches()
+        {
+            let y = linear(x, self.weight.val());
+            return (None, neuron.behind(norm, y));
+        }
+        let x = self.forward(x);
+        (trace.keep(&x), neuron.forward(x))
     }
 
     fn computed(&self, x: Tensor<2>, shortcut: Option<Tensor<2>>) -> Tensor<2> {

@@ -4,8 +4,9 @@
 use super::init::Init;
 use super::trace::{Code, Membrane};
 use crate::config::{Ge2msTConfig, NeuronConfig};
-use crate::kernels::{self, LifParams};
+use crate::kernels::{self, LifParams, batch_norm_layer, batch_norm_lif};
 use burn::module::{Module, Param};
+use burn::nn::BatchNorm;
 use burn::tensor::Tensor;
 
 /// Neurons of one layer. Membranes start at zero in every forward and every time group.
@@ -55,6 +56,17 @@ impl Neuron {
             (config, _) => kernels::lif(flat, &LifParams::from(config), self.group),
         };
         spikes.reshape(shape)
+    }
+
+    /// Spikes `[R, C]` behind `norm`, given its input `[R, C]`.
+    pub fn behind(&self, norm: &BatchNorm, x: Tensor<2>) -> Tensor<2> {
+        match &self.config {
+            NeuronConfig::ExpGIf { .. } => self.forward(batch_norm_layer(norm, x)),
+            config => {
+                let neurons = LifParams::from(config);
+                batch_norm_lif(norm, x, &neurons, self.steps, self.group)
+            }
+        }
     }
 
     /// What arrives at these neurons, `[R, F]` with `R = T·B` rows, for a trace that watches membranes.

@@ -13,7 +13,7 @@ use gemst::kernels::{
     ExpGIfParams, LifParams, batch_norm, exp_g_if_spikes, exp_g_if_with, lif,
     softmax_cross_entropy, spike_count,
 };
-use spiking::{gw_ssa_figures, linear_figures, synapse_figures};
+use spiking::{gw_ssa_figures, linear_figures, norm_lif_figures, synapse_figures};
 
 /// Named numbers, in the same order on every device.
 pub type Figures = Vec<(String, Vec<f32>)>;
@@ -52,6 +52,9 @@ pub async fn figures(device: &Device) -> Figures {
     adamw_figures(&device, &[1, 64, 700, 65, 3, 128, 9], &mut figures).await;
     // `small`'s: windows of 4 and 8 on a grid of 8, two heads of 32 each.
     gw_ssa_figures(&device, 2, [8, 4, 2, 32], true, &mut figures).await;
+    for p in lif_cases().iter().filter(|p| p.smooth) {
+        norm_lif_figures(&device, p, [4, 30, 12, 3], &mut figures).await;
+    }
     for groups in [1, 4] {
         linear_figures(&device, 150, [groups, 8, 12], &mut figures).await;
     }

@@ -5,7 +5,8 @@ use burn::module::{Param, RunningState};
 use burn::nn::{BatchNorm, BatchNormConfig};
 use burn::tensor::{Device, Tensor};
 use gemst::kernels::{
-    ConvParams, FusedNorm, HeadWindows, Windows, batch_norm_layer, conv, gw_ssa, linear,
+    ConvParams, FusedNorm, HeadWindows, LifParams, Windows, batch_norm_layer, batch_norm_lif, conv,
+    gw_ssa, linear,
 };
 use std::sync::Arc;
 
@@ -38,6 +39,42 @@ pub async fn gw_ssa_figures(
     push(figures, name.clone(), y).await;
     let gradient = qkv.grad(&grads).expect("tracked");
     push(figures, format!("{name} qkv's"), gradient).await;
+}
+
+/// BatchNorm and smooth neurons over `steps` steps of `rows` rows: binary ones may be at a border.
+pub async fn norm_lif_figures(
+    device: &Device,
+    p: &LifParams,
+    [steps, rows, channels, group]: [usize; 4],
+    figures: &mut Figures,
+) {
+    let mut norm: BatchNorm = BatchNormConfig::new(channels).init(device);
+    norm.gamma = Param::from_tensor(grid(channels, 7, 64).reshape(device, [channels]) + 1.0);
+    norm.beta = Param::from_tensor(grid(channels, 5, 64).reshape(device, [channels]) + 1.0);
+    let shape = [steps * rows, channels];
+    let count = shape.iter().product();
+    let x = grid(count, 37, 300)
+        .reshape::<2>(device, shape)
+        .require_grad();
+    let w = grid(count, 11, 64).reshape::<2>(device, shape);
+    let s = batch_norm_lif(&norm, x.clone(), p, steps, group);
+    let grads = (s.clone() * w).sum().backward();
+    let name = format!("BatchNorm and LIF {p:?}");
+    push(figures, name.clone(), s).await;
+    let gradients = [
+        ("gamma's", norm.gamma.val().grad(&grads)),
+        ("beta's", norm.beta.val().grad(&grads)),
+    ];
+    let gradient = x.grad(&grads).expect("tracked");
+    push(figures, format!("{name} gradient"), gradient).await;
+    for (which, gradient) in gradients {
+        push(
+            figures,
+            format!("{name} {which}"),
+            gradient.expect("tracked"),
+        )
+        .await;
+    }
 }
 
 /// A linear layer of `[g, C_in/g, C_out/g]` in training.

@@ -172,12 +172,10 @@ impl Head {
             }
         }
         self.dq.product(&self.ds, &self.k);
-        self.turned.transpose(&self.p);
-        self.dv.product(&self.turned, &self.g);
-        self.turned.transpose(&self.ds);
+        self.dv.turned_product(&self.p, &self.g);
         // q holds the scale already; ds does too.
         self.q.times(1.0 / m);
-        self.dk.product(&self.turned, &self.q);
+        self.dk.turned_product(&self.ds, &self.q);
     }
 }
 

@@ -41,28 +41,21 @@ impl Matrix {
 
     /// Row i becomes `from[places[i] · stride + first ..]`.
     pub fn gather(&mut self, from: &[f32], places: &[usize], stride: usize, first: usize) {
-        let columns = self.columns;
         for (row, place) in places.iter().enumerate() {
-            let values = &from[place * stride + first..][..columns];
-            let (lanes, rest) = values.as_chunks::<LANES>();
-            if rest.is_empty() {
-                copy(lanes, &mut self.lanes[row * self.width..][..self.width]);
-            } else {
-                self.row_mut(row).copy_from_slice(values);
-            }
+            copy(
+                &from[place * stride + first..][..self.columns],
+                self.row_mut(row),
+            );
         }
     }
 
     /// `to[places[i] · stride + first ..]` becomes row i.
     pub fn scatter(&self, to: &mut [f32], places: &[usize], stride: usize, first: usize) {
         for (row, place) in places.iter().enumerate() {
-            let values = &mut to[place * stride + first..][..self.columns];
-            let (lanes, rest) = values.as_chunks_mut::<LANES>();
-            if rest.is_empty() {
-                copy(&self.lanes[row * self.width..][..self.width], lanes);
-            } else {
-                values.copy_from_slice(self.row(row));
-            }
+            copy(
+                self.row(row),
+                &mut to[place * stride + first..][..self.columns],
+            );
         }
     }
 
@@ -88,71 +81,109 @@ impl Matrix {
 
     /// Becomes `a b`, of which it has the shape; sums run in the order of a's columns.
     pub fn product(&mut self, a: &Self, b: &Self) {
+        let last = a.rows.saturating_sub(1);
+        self.sums(
+            b,
+            #[inline(always)]
+            |row| {
+                // Beyond the last row, that row again: at most three quarters of a tile's work for nothing.
+                let rows = std::array::from_fn(|r| a.row(last.min(row + r)));
+                let [f0, f1, f2, f3] = rows.map(|row| &row[..b.rows]);
+                #[inline(always)]
+                move |e| [f0[e], f1[e], f2[e], f3[e]]
+            },
+        );
+    }
+
+    /// Becomes `aᵀ b`, of which it has the shape; sums run in the order of a's rows.
+    pub fn turned_product(&mut self, a: &Self, b: &Self) {
+        let (numbers, stride) = (a.lanes.as_flattened(), a.width * LANES);
+        self.sums(
+            b,
+            #[inline(always)]
+            |row| {
+                #[inline(always)]
+                move |e| {
+                    let factors = numbers[e * stride + row..].first_chunk();
+                    *factors.expect("rows are padded to more than a tile's")
+                }
+            },
+        );
+    }
+
+    /// Every row becomes the sum of b's rows times its factors: for [`ROWS`] rows from the given one on, and by b's row.
+    #[inline(always)]
+    fn sums<F: Fn(usize) -> [f32; ROWS]>(&mut self, b: &Self, factors: impl Fn(usize) -> F) {
         wide(
             #[inline(always)]
             || {
                 let mut at = 0;
                 while at < self.width {
                     at += match self.width - at {
-                        1 => self.strip::<1>(a, b, at),
-                        _ => self.strip::<2>(a, b, at),
+                        1 => self.strip::<1, F>(b, at, &factors),
+                        _ => self.strip::<2, F>(b, at, &factors),
                     };
                 }
             },
         );
     }
 
-    /// The product's lanes `at..at + S` of every row; S.
+    /// The lanes `at..at + S` of every row; S.
     #[inline(always)]
-    fn strip<const S: usize>(&mut self, a: &Self, b: &Self, at: usize) -> usize {
-        let whole = self.rows - self.rows % ROWS;
-        for row in (0..whole).step_by(ROWS) {
-            let sums = tile::<S>(std::array::from_fn(|r| a.row(row + r)), b, at);
-            for (r, sums) in sums.iter().enumerate() {
+    fn strip<const S: usize, F: Fn(usize) -> [f32; ROWS]>(
+        &mut self,
+        b: &Self,
+        at: usize,
+        factors: &impl Fn(usize) -> F,
+    ) -> usize {
+        for row in (0..self.rows).step_by(ROWS) {
+            let sums = tile::<S>(factors(row), b, at);
+            for (r, sums) in sums.iter().enumerate().take(self.rows - row) {
                 self.lanes[(row + r) * self.width + at..][..S].copy_from_slice(sums);
             }
-        }
-        for row in whole..self.rows {
-            // The last rows alone: three quarters of a tile's work for nothing, for at most three of them.
-            let [sums, ..] = tile::<S>([a.row(row); ROWS], b, at);
-            self.lanes[row * self.width + at..][..S].copy_from_slice(&sums);
         }
         S
     }
 }
 
-/// Copies as many lanes as there are. Of a number known here: a call to copy so few bytes takes longer than the copy.
-fn copy(from: &[Lane], to: &mut [Lane]) {
-    fn all<const N: usize>(from: &[Lane], to: &mut [Lane]) {
+/// Copies a row, as long as the other; the usual lengths of a head by a number known here, since a call to copy so few
+/// bytes takes longer than the copy.
+#[inline(always)]
+fn copy(from: &[f32], to: &mut [f32]) {
+    fn all<const N: usize>(from: &[f32], to: &mut [f32]) {
         if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), from.first_chunk::<N>()) {
             *to = *from;
         }
     }
     match to.len() {
-        1 => all::<1>(from, to),
-        2 => all::<2>(from, to),
-        3 => all::<3>(from, to),
-        4 => all::<4>(from, to),
         8 => all::<8>(from, to),
+        12 => all::<12>(from, to),
+        16 => all::<16>(from, to),
+        32 => all::<32>(from, to),
+        64 => all::<64>(from, to),
         _ => to.copy_from_slice(from),
     }
 }
 
-/// Rows times the lanes `at..at + S` of b. The sums are variables of their own, not an array of four: that is what the
-/// compiler keeps in vector registers, and it worked number by number before.
+/// Sums of the lanes `at..at + S` of b's rows, times their factors. The sums are variables of their own, not an array of
+/// four: that is what the compiler keeps in vector registers, and it worked number by number before.
 #[inline(always)]
-fn tile<const S: usize>(rows: [&[f32]; ROWS], b: &Matrix, at: usize) -> [[Lane; S]; ROWS] {
-    let [f0, f1, f2, f3] = rows.map(|row| &row[..b.rows]);
+fn tile<const S: usize>(
+    factors: impl Fn(usize) -> [f32; ROWS],
+    b: &Matrix,
+    at: usize,
+) -> [[Lane; S]; ROWS] {
     let zero = [[0.0f32; LANES]; S];
     let (mut s0, mut s1, mut s2, mut s3) = (zero, zero, zero, zero);
     for e in 0..b.rows {
         let lanes = b.lanes[e * b.width + at..]
             .first_chunk::<S>()
             .expect("the strip is in the row");
-        add(&mut s0, f0[e], lanes);
-        add(&mut s1, f1[e], lanes);
-        add(&mut s2, f2[e], lanes);
-        add(&mut s3, f3[e], lanes);
+        let [f0, f1, f2, f3] = factors(e);
+        add(&mut s0, f0, lanes);
+        add(&mut s1, f1, lanes);
+        add(&mut s2, f2, lanes);
+        add(&mut s3, f3, lanes);
     }
     [s0, s1, s2, s3]
 }

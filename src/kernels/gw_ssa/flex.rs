@@ -137,10 +137,10 @@ impl Head {
 
     /// `kᵀ v`, or `q kᵀ` where tokens may meet.
     fn first_product(&mut self, regions: Option<&[usize]>) {
-        self.turned.transpose(&self.k);
         if self.linear {
-            self.inner.product(&self.turned, &self.v);
+            self.inner.turned_product(&self.k, &self.v);
         } else {
+            self.turned.transpose(&self.k);
             self.inner.product(&self.q, &self.turned);
             mask(&mut self.inner, regions);
         }
@@ -152,8 +152,7 @@ impl Head {
         if self.linear {
             self.turned.transpose(&self.inner);
             self.dq.product(&self.y, &self.turned);
-            self.turned.transpose(&self.q);
-            self.d_inner.product(&self.turned, &self.y);
+            self.d_inner.turned_product(&self.q, &self.y);
             self.dv.product(&self.k, &self.d_inner);
             self.turned.transpose(&self.d_inner);
             self.dk.product(&self.v, &self.turned);
@@ -162,10 +161,8 @@ impl Head {
             self.d_inner.product(&self.y, &self.turned);
             mask(&mut self.d_inner, regions);
             self.dq.product(&self.d_inner, &self.k);
-            self.turned.transpose(&self.d_inner);
-            self.dk.product(&self.turned, &self.q);
-            self.turned.transpose(&self.inner);
-            self.dv.product(&self.turned, &self.y);
+            self.dk.turned_product(&self.d_inner, &self.q);
+            self.dv.turned_product(&self.inner, &self.y);
         }
     }
 }

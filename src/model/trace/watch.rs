@@ -69,6 +69,11 @@ impl Trace {
         self.order.iter().map(name).collect()
     }
 
+    /// Whether more than spikes is remembered.
+    pub fn watches(&self) -> bool {
+        self.watched.is_some()
+    }
+
     /// A handle of neurons' input, if this trace watches.
     pub fn keep<const D: usize>(&self, input: &Tensor<D>) -> Option<Tensor<D>> {
         self.watched.as_ref().map(|_| input.clone())
