@@ -20,6 +20,7 @@
 //! | [`bias_gelu`], [`bias_residual`] | what follows a matrix product | [`bias_gelu_reference`], [`bias_residual_reference`] |
 //! | [`attention()`] | softmax attention of the dense twin | [`attention_reference`] |
 //! | [`adamw()`] | the optimiser's update of all parameters; no gradient | burn's `AdamW` |
+//! | [`gram_polynomial`] | a step of Muon's orthogonalisation; no gradient | matrix products |
 //! | [`flat_pack`], [`flat_view`] | all parameters as one vector; no gradient | – |
 //! | [`softmax_cross_entropy`] | the loss, against soft targets | [`softmax_cross_entropy_reference`] |
 //!
@@ -41,6 +42,7 @@ mod gw_ssa;
 mod layer_norm;
 mod lif;
 mod linear;
+mod newton_schulz;
 mod norm_lif;
 pub mod surrogate;
 mod synapse;
@@ -65,6 +67,7 @@ pub use gw_ssa::{HeadGroups, HeadWindows, gw_ssa, gw_ssa_reference};
 pub use layer_norm::{layer_norm, layer_norm_reference};
 pub use lif::{LifParams, LifTrace, lif, lif_reference, lif_trace};
 pub use linear::{linear, linear_reference};
+pub use newton_schulz::gram_polynomial;
 pub use norm_lif::batch_norm_lif;
 pub use synapse::FusedNorm;
 pub use window::Windows;

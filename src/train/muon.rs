@@ -11,6 +11,7 @@
 //! coefficients, which push singular values into about 0.7 to 1.2 quickly instead of to 1 slowly.
 
 use super::params::Entry;
+use crate::kernels::gram_polynomial;
 use burn::tensor::Tensor;
 
 /// Coefficients of `X <- a X + b (XXᵀ) X + c (XXᵀ)² X`.
@@ -50,13 +51,11 @@ pub(super) fn step(momentum: Tensor<1>, count: usize, [rows, columns]: [usize; 2
 
 /// `[n, r, c]` with r ≤ c to about the nearest matrices with orthonormal rows.
 fn orthogonal(x: Tensor<3>) -> Tensor<3> {
-    let [a, b, c] = COEFFICIENTS;
     let norm = x.clone().square().sum_dim(2).sum_dim(1).sqrt();
     let mut x = x / (norm + 1e-7);
     for _ in 0..ITERATIONS {
         let gram = x.clone().matmul(x.clone().swap_dims(1, 2));
-        let polynomial = gram.clone() * b + gram.clone().matmul(gram) * c;
-        x = x.clone() * a + polynomial.matmul(x);
+        x = gram_polynomial(gram, COEFFICIENTS).matmul(x);
     }
     x
 }

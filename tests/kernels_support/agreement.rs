@@ -7,7 +7,7 @@ mod dense;
 mod spiking;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use dense::{adamw_figures, dense_figures};
+use dense::{adamw_figures, dense_figures, newton_schulz_figures};
 use gemst::config::Surrogate;
 use gemst::kernels::{
     ExpGIfParams, LifParams, batch_norm, exp_g_if_spikes, exp_g_if_with, lif,
@@ -50,6 +50,9 @@ pub async fn figures(device: &Device) -> Figures {
     // 16 tokens in 4 heads of 12; rows and columns that are no multiple of a workgroup.
     dense_figures(&device, 3, [16, 4, 12], &mut figures).await;
     adamw_figures(&device, &[1, 64, 700, 65, 3, 128, 9], &mut figures).await;
+    for shape in [[3, 5, 5], [1, 48, 48]] {
+        newton_schulz_figures(&device, shape, &mut figures).await;
+    }
     // `small`'s: windows of 4 and 8 on a grid of 8, two heads of 32 each.
     gw_ssa_figures(&device, 2, [8, 4, 2, 32], true, &mut figures).await;
     for p in lif_cases().iter().filter(|p| p.smooth) {
