@@ -3,7 +3,7 @@
 use super::{NormLifGrad, NormLifOps, NormLifParams};
 use crate::kernels::batch_norm::{BatchNormApply, BatchNormGrad, BatchNormOps};
 use crate::kernels::lif::{LifGrad, LifOps};
-use burn::backend::{Backend, TensorMetadata, tensor::FloatTensor};
+use burn::backend::{TensorMetadata, ops::FloatTensorOps, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_cubecl::CubeBackend;
 
