@@ -182,3 +182,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+#[should_panic(expected = "no multiple")]
+fn steps_of_different_sizes_are_refused() {
+    let x = tensor(&[0.0; 5], [5, 1]);
+    batch_norm_lif(&norm(&[1.0], &[0.0]), x, &params(), 2, 2);
+}

@@ -15,7 +15,7 @@ use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::nn::BatchNorm;
 use burn::tensor::Tensor;
 
-/// What both passes are told beside tensors.
+/// What both passes are told beside tensors. Rows are a multiple of the steps.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NormLifParams {
     epsilon: f32,
@@ -63,6 +63,9 @@ pub(crate) trait NormLifGrad: Backend {
 
 /// Spikes `[T·R, C]` of the neurons behind `norm`, given its input `x [T·R, C]`, time-major: `lif(norm(x))`, in training
 /// in one.
+///
+/// # Panics
+/// When the rows are no multiple of the steps.
 pub fn batch_norm_lif(
     norm: &BatchNorm,
     x: Tensor<2>,
@@ -71,6 +74,12 @@ pub fn batch_norm_lif(
     group: usize,
 ) -> Tensor<2> {
     let (device, shape) = (x.device(), x.dims());
+    // The CPU's form takes it for granted that blocks of whole steps are all of x.
+    assert!(
+        steps > 0 && shape[0] % steps == 0,
+        "{} rows are no multiple of {steps} steps",
+        shape[0]
+    );
     if !learns(norm, &device) {
         let [rows, channels] = shape;
         let potentials = batch_norm_layer(norm, x).reshape([steps, rows / steps * channels]);

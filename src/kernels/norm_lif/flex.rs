@@ -24,7 +24,7 @@ impl NormLifOps for Flex {
         let (mean, var) = moments(values, extent);
         let scale = scale(gamma.storage(), &var, p.epsilon);
         let affine = Affine::new([&mean, &scale, beta.storage()]);
-        // SAFETY: blocks and groups cover every neuron and step.
+        // SAFETY: rows are a multiple of the steps, so that blocks and groups cover every neuron and step.
         let spikes = unsafe {
             written(values.len(), |spikes| {
                 wide(
@@ -183,7 +183,7 @@ impl Sums {
     fn gather(&mut self) {
         self.blocks = 0;
         for (total, part) in self.totals.iter_mut().zip(&mut self.parts) {
-            for part in part.chunks_mut(total.len()) {
+            for part in part.chunks_mut(total.len().max(1)) {
                 for (total, part) in total.iter_mut().zip(part) {
                     *total += f64::from(std::mem::take(part));
                 }
