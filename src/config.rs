@@ -77,7 +77,7 @@ pub struct TrainConfig {
 
 impl TrainConfig {
     /// Whether the loss asks anything of the spikes.
-    pub fn regulates(&self) -> bool {
+    pub(crate) fn regulates(&self) -> bool {
         self.spike_penalty > 0.0 || self.operation_penalty > 0.0
     }
 }

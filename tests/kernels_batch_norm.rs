@@ -3,34 +3,17 @@
 #[path = "kernels_support/lif_cases.rs"]
 #[allow(dead_code)]
 mod cases;
+#[path = "kernels_support/numbers.rs"]
+mod numbers;
 
 use burn::nn::{BatchNorm, BatchNormConfig};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use cases::draw;
 use gemst::kernels::{at_step, batch_norm, batch_norm_layer, batch_norm_reference};
+use numbers::{assert_close, device, floats, tensor};
 use proptest::prelude::*;
 
 const EPSILON: f32 = 1e-5;
-
-fn device() -> Device {
-    Device::flex().autodiff()
-}
-
-fn tensor<const D: usize>(values: &[f32], shape: [usize; D]) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(values.to_vec(), shape), &device())
-}
-
-fn floats<const D: usize>(x: Tensor<D>) -> Vec<f32> {
-    x.into_data().iter::<f32>().collect()
-}
-
-fn assert_close(ours: &[f32], theirs: &[f32], tolerance: f32, what: &str) {
-    assert_eq!(ours.len(), theirs.len());
-    for (index, (a, b)) in ours.iter().zip(theirs).enumerate() {
-        let close = (a - b).abs() <= tolerance * b.abs().max(1.0);
-        assert!(close, "{what}[{index}]: {a} instead of {b}");
-    }
-}
 
 /// y and the gradients of `Σ w y` with respect to x, gamma and beta.
 fn run<const D: usize>(

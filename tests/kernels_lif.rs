@@ -3,24 +3,18 @@
 
 #[path = "kernels_support/lif_cases.rs"]
 mod cases;
+#[path = "kernels_support/numbers.rs"]
+mod numbers;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use cases::{any_params, params, smooth_spikes};
 use gemst::config::{CARD_LIF, NeuronConfig, Reset, Surrogate};
 use gemst::kernels::{LifParams, lif, lif_reference, lif_trace};
+use numbers::{assert_close, device, floats};
 use proptest::prelude::*;
 
-fn device() -> Device {
-    Device::flex().autodiff()
-}
-
 fn tensor(values: &[f32], steps: usize) -> Tensor<2> {
-    let shape = [steps, values.len() / steps];
-    Tensor::from_data(TensorData::new(values.to_vec(), shape), &device())
-}
-
-fn floats(x: Tensor<2>) -> Vec<f32> {
-    x.into_data().iter::<f32>().collect()
+    numbers::tensor(values, [steps, values.len() / steps])
 }
 
 /// Spikes, and the gradient of `Σ w s` with respect to x.
@@ -36,14 +30,6 @@ fn run(
     let s = neuron(x.clone(), p, group);
     let grads = (s.clone() * tensor(w, steps)).sum().backward();
     (floats(s), floats(x.grad(&grads).expect("x is tracked")))
-}
-
-fn assert_close(ours: &[f32], theirs: &[f32], tolerance: f32, what: &str) {
-    assert_eq!(ours.len(), theirs.len());
-    for (index, (a, b)) in ours.iter().zip(theirs).enumerate() {
-        let close = (a - b).abs() <= tolerance * b.abs().max(1.0);
-        assert!(close, "{what}[{index}]: {a} instead of {b}");
-    }
 }
 
 #[test]

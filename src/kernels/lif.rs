@@ -29,7 +29,7 @@ mod cube;
 mod flex;
 
 #[cfg(feature = "cpu")]
-pub(super) use flex::{BLOCK, Block, Places};
+pub(super) use flex::{BLOCK, Places, visit};
 mod reference;
 mod trace;
 

@@ -2,10 +2,10 @@
 
 mod block;
 
-pub(in crate::kernels) use block::{BLOCK, Block, Places};
+pub(in crate::kernels) use block::{BLOCK, Places, visit};
 
 use super::{LifGrad, LifOps, LifParams};
-use crate::kernels::flex::{contiguous, wide, written};
+use crate::kernels::flex::{contiguous, written};
 use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
 use burn::tensor::TensorData;
 
@@ -18,22 +18,17 @@ impl LifOps for Flex {
         // SAFETY: blocks and groups cover every neuron and step.
         let spikes = unsafe {
             written(values.len(), |spikes| {
-                wide(
+                visit(
+                    p,
+                    [steps, n, group],
                     #[inline(always)]
-                    || {
-                        let mut block = Block::new(p, group.min(steps));
-                        Places::visit(
-                            [steps, n, group],
+                    |block, places| {
+                        block.forward(
+                            places,
                             #[inline(always)]
-                            |places| {
-                                block.forward(
-                                    places,
-                                    #[inline(always)]
-                                    |at, x| x.copy_from_slice(&values[at]),
-                                    spikes,
-                                )
-                            },
-                        );
+                            |at, x| x.copy_from_slice(&values[at]),
+                            spikes,
+                        )
                     },
                 )
             })
@@ -56,22 +51,17 @@ impl LifGrad for Flex {
         let steps = x.shape()[0];
         let n = values.len() / steps.max(1);
         let grads = grad.storage_mut();
-        wide(
+        visit(
+            p,
+            [steps, n, group],
             #[inline(always)]
-            || {
-                let mut block = Block::new(p, group.min(steps));
-                Places::visit(
-                    [steps, n, group],
+            |block, places| {
+                block.backward(
+                    places,
                     #[inline(always)]
-                    |places| {
-                        block.backward(
-                            places,
-                            #[inline(always)]
-                            |at, x| x.copy_from_slice(&values[at]),
-                            grads,
-                        )
-                    },
-                );
+                    |at, x| x.copy_from_slice(&values[at]),
+                    grads,
+                )
             },
         );
         grad

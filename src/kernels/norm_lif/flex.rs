@@ -3,8 +3,8 @@
 
 use super::{NormLifGrad, NormLifOps, NormLifParams};
 use crate::kernels::batch_norm::{Back, Extent, moments, pass_back, scale};
-use crate::kernels::flex::{contiguous, wide, written};
-use crate::kernels::lif::{BLOCK, Block, Places};
+use crate::kernels::flex::{contiguous, written};
+use crate::kernels::lif::{BLOCK, Places, visit};
 use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
 use burn::tensor::TensorData;
 
@@ -27,23 +27,18 @@ impl NormLifOps for Flex {
         // SAFETY: rows are a multiple of the steps, so that blocks and groups cover every neuron and step.
         let spikes = unsafe {
             written(values.len(), |spikes| {
-                wide(
+                visit(
+                    p.lif,
+                    blocks(extent, p),
                     #[inline(always)]
-                    || {
-                        let mut block = Block::new(p.lif, p.group.min(p.steps));
-                        Places::visit(
-                            blocks(extent, p),
+                    |block, places| {
+                        let k = affine.of(places, extent.channels);
+                        block.forward(
+                            places,
                             #[inline(always)]
-                            |places| {
-                                let k = affine.of(places, extent.channels);
-                                block.forward(
-                                    places,
-                                    #[inline(always)]
-                                    |at, y| normalise(&values[at], k, y),
-                                    spikes,
-                                )
-                            },
-                        );
+                            |at, y| normalise(&values[at], k, y),
+                            spikes,
+                        )
                     },
                 )
             })
@@ -73,28 +68,23 @@ impl NormLifGrad for Flex {
         let mut sums = Sums::new(extent.channels);
         // The gradient of y takes the place of that of the spikes, and that of x its place.
         let grads = grad.storage_mut();
-        wide(
+        visit(
+            p.lif,
+            blocks(extent, p),
             #[inline(always)]
-            || {
-                let mut block = Block::new(p.lif, p.group.min(p.steps));
-                Places::visit(
-                    blocks(extent, p),
+            |block, places| {
+                let k = affine.of(places, extent.channels);
+                block.backward(
+                    places,
                     #[inline(always)]
-                    |places| {
-                        let k = affine.of(places, extent.channels);
-                        block.backward(
-                            places,
-                            #[inline(always)]
-                            |at, y| normalise(&values[at], k, y),
-                            grads,
-                        );
-                        let first = places.neuron() % extent.channels;
-                        for at in (0..places.length).map(|t| places.at(t)) {
-                            sums.add(first, &values[at.clone()], &grads[at], k[0]);
-                        }
-                        sums.end();
-                    },
+                    |at, y| normalise(&values[at], k, y),
+                    grads,
                 );
+                let first = places.neuron() % extent.channels;
+                for at in (0..places.length).map(|t| places.at(t)) {
+                    sums.add(first, &values[at.clone()], &grads[at], k[0]);
+                }
+                sums.end();
             },
         );
         let [along_beta, along_gamma] = sums.totals();
@@ -110,7 +100,7 @@ impl NormLifGrad for Flex {
     }
 }
 
-/// What [`Places::visit`] needs.
+/// What [`visit`] needs.
 fn blocks(extent: Extent, p: NormLifParams) -> [usize; 3] {
     let n = extent.rows / p.steps.max(1) * extent.channels;
     [p.steps, n, p.group]

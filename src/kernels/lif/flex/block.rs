@@ -2,6 +2,7 @@
 //! SIMD. Where the membrane input comes from is the caller's business.
 
 use crate::kernels::LifParams;
+use crate::kernels::flex::wide;
 use crate::kernels::surrogate::{derivatives, primitives};
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -24,22 +25,34 @@ pub(in crate::kernels) struct Places {
     pub length: usize,
 }
 
-impl Places {
-    /// Every block of neurons in every group of steps: `[steps, neurons a step, steps of a group]`.
-    #[inline(always)]
-    pub fn visit([steps, n, group]: [usize; 3], mut each: impl FnMut(Self)) {
-        for first in (0..steps).step_by(group) {
-            for start in (0..n).step_by(BLOCK) {
-                each(Self {
-                    start: first * n + start,
-                    size: BLOCK.min(n - start),
-                    n,
-                    length: group.min(steps - first),
-                });
+/// Every block of neurons in every group of steps: `[steps, neurons a step, steps of a group]`. Mark the closure
+/// `#[inline(always)]`, see [`wide`].
+#[inline(always)]
+pub(in crate::kernels) fn visit(
+    p: LifParams,
+    [steps, n, group]: [usize; 3],
+    mut each: impl FnMut(&mut Block, Places),
+) {
+    wide(
+        #[inline(always)]
+        || {
+            let mut block = Block::new(p, group.min(steps));
+            for first in (0..steps).step_by(group) {
+                for start in (0..n).step_by(BLOCK) {
+                    let places = Places {
+                        start: first * n + start,
+                        size: BLOCK.min(n - start),
+                        n,
+                        length: group.min(steps - first),
+                    };
+                    each(&mut block, places);
+                }
             }
-        }
-    }
+        },
+    );
+}
 
+impl Places {
     /// The block at step `t` of the group.
     #[inline(always)]
     pub fn at(self, t: usize) -> Range<usize> {
@@ -68,7 +81,7 @@ pub(in crate::kernels) struct Block {
 
 impl Block {
     /// For groups of at most `steps` steps.
-    pub fn new(p: LifParams, steps: usize) -> Self {
+    fn new(p: LifParams, steps: usize) -> Self {
         let zero = [0.0; BLOCK];
         Self {
             p,
