@@ -75,13 +75,6 @@ pub struct TrainConfig {
     pub augment: Augment,
 }
 
-impl TrainConfig {
-    /// Whether the loss asks anything of the spikes.
-    pub(crate) fn regulates(&self) -> bool {
-        self.spike_penalty > 0.0 || self.operation_penalty > 0.0
-    }
-}
-
 fn is_zero(x: &f64) -> bool {
     *x == 0.0
 }

@@ -133,9 +133,8 @@ impl Session {
             &self.device,
         );
         let mut loss = softmax_cross_entropy(output.logits.clone(), wanted);
-        if train.regulates()
-            && let Some(spikes) = output.trace.regulation()
-        {
+        let regulates = train.spike_penalty > 0.0 || train.operation_penalty > 0.0;
+        if regulates && let Some(spikes) = output.trace.regulation() {
             if train.spike_penalty > 0.0 {
                 loss = loss + spikes.mean_rate() * train.spike_penalty;
             }
