@@ -1,5 +1,7 @@
 //! What every CubeCL kernel here needs around its launch.
 
+pub(super) mod product;
+
 use burn::backend::{DType, TensorMetadata};
 use burn::tensor::Shape;
 use burn_cubecl::{ops::numeric::empty_device_contiguous_dtype, tensor::CubeTensor};

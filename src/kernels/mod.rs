@@ -20,7 +20,7 @@
 //! | [`bias_gelu`], [`bias_residual`] | what follows a matrix product | [`bias_gelu_reference`], [`bias_residual_reference`] |
 //! | [`attention()`] | softmax attention of the dense twin | [`attention_reference`] |
 //! | [`adamw()`] | the optimiser's update of all parameters; no gradient | burn's `AdamW` |
-//! | [`gram_polynomial`] | a step of Muon's orthogonalisation; no gradient | matrix products |
+//! | [`orthogonal`] | Muon's orthogonalisation; no gradient | [`orthogonal_reference`] |
 //! | [`flat_pack`], [`flat_view`] | all parameters as one vector; no gradient | – |
 //! | [`softmax_cross_entropy`] | the loss, against soft targets | [`softmax_cross_entropy_reference`] |
 //!
@@ -67,7 +67,7 @@ pub use gw_ssa::{HeadGroups, HeadWindows, gw_ssa, gw_ssa_reference};
 pub use layer_norm::{layer_norm, layer_norm_reference};
 pub use lif::{LifParams, LifTrace, lif, lif_reference, lif_trace};
 pub use linear::{linear, linear_reference};
-pub use newton_schulz::gram_polynomial;
+pub use newton_schulz::{NewtonSchulz, orthogonal, orthogonal_reference};
 pub use norm_lif::batch_norm_lif;
 pub use synapse::FusedNorm;
 pub use window::Windows;

@@ -11,12 +11,14 @@
 //! coefficients, which push singular values into about 0.7 to 1.2 quickly instead of to 1 slowly.
 
 use super::params::Entry;
-use crate::kernels::gram_polynomial;
+use crate::kernels::{NewtonSchulz, orthogonal};
 use burn::tensor::Tensor;
 
-/// Coefficients of `X <- a X + b (XXᵀ) X + c (XXᵀ)² X`.
-const COEFFICIENTS: [f32; 3] = [3.4445, -4.7750, 2.0315];
-const ITERATIONS: usize = 5;
+/// Jordan's coefficients of `X <- a X + b (XXᵀ) X + c (XXᵀ)² X`.
+const STEPS: NewtonSchulz = NewtonSchulz {
+    coefficients: [3.4445, -4.7750, 2.0315],
+    steps: 5,
+};
 /// Matrices with a shorter side than this are left to AdamW: depth-wise kernels, the convolution on pixels.
 const SHORTEST: usize = 16;
 
@@ -41,23 +43,7 @@ pub(super) fn step(momentum: Tensor<1>, count: usize, [rows, columns]: [usize; 2
     let elements = count * rows * columns;
     let matrices = momentum.reshape([count, rows, columns]);
     let size = 0.2 * (rows.max(columns) as f32).sqrt();
-    let direction = if rows > columns {
-        orthogonal(matrices.swap_dims(1, 2)).swap_dims(1, 2)
-    } else {
-        orthogonal(matrices)
-    };
-    direction.reshape([elements]) * size
-}
-
-/// `[n, r, c]` with r ≤ c to about the nearest matrices with orthonormal rows.
-fn orthogonal(x: Tensor<3>) -> Tensor<3> {
-    let norm = x.clone().square().sum_dim(2).sum_dim(1).sqrt();
-    let mut x = x / (norm + 1e-7);
-    for _ in 0..ITERATIONS {
-        let gram = x.clone().matmul(x.clone().swap_dims(1, 2));
-        x = gram_polynomial(gram, COEFFICIENTS).matmul(x);
-    }
-    x
+    orthogonal(matrices, STEPS).reshape([elements]) * size
 }
 
 #[cfg(test)]

@@ -50,7 +50,8 @@ pub async fn figures(device: &Device) -> Figures {
     // 16 tokens in 4 heads of 12; rows and columns that are no multiple of a workgroup.
     dense_figures(&device, 3, [16, 4, 12], &mut figures).await;
     adamw_figures(&device, &[1, 64, 700, 65, 3, 128, 9], &mut figures).await;
-    for shape in [[3, 5, 5], [1, 48, 48]] {
+    // Wide and tall, and one whose rows are sums that threads share.
+    for shape in [[3, 5, 6], [1, 48, 30], [2, 17, 300]] {
         newton_schulz_figures(&device, shape, &mut figures).await;
     }
     // `small`'s: windows of 4 and 8 on a grid of 8, two heads of 32 each.
@@ -58,8 +59,9 @@ pub async fn figures(device: &Device) -> Figures {
     for p in lif_cases().iter().filter(|p| p.smooth) {
         norm_lif_figures(&device, p, [4, 30, 12, 3], &mut figures).await;
     }
-    for groups in [1, 4] {
-        linear_figures(&device, 150, [groups, 8, 12], &mut figures).await;
+    // 301 rows: threads share the sums of the weights' gradient.
+    for (rows, layer) in [(150, [1, 8, 12]), (150, [4, 8, 12]), (301, [3, 5, 7])] {
+        linear_figures(&device, rows, layer, &mut figures).await;
     }
     synapse_figures(&device, 3, [4, 8, 12, 8], 3, 2, &mut figures).await;
     drawn_figures(&device, &mut figures).await;

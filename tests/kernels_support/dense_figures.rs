@@ -3,8 +3,8 @@
 use super::{Figures, grid, push};
 use burn::tensor::{Device, Tensor};
 use gemst::kernels::{
-    AdamWParams, AdamWState, AttentionShape, FlatLayout, adamw, attention, bias_gelu,
-    bias_residual, flat_pack, flat_view, gram_polynomial, layer_norm,
+    AdamWParams, AdamWState, AttentionShape, FlatLayout, NewtonSchulz, adamw, attention, bias_gelu,
+    bias_residual, flat_pack, flat_view, layer_norm, orthogonal,
 };
 
 /// What the dense twin is made of, on `pictures` of `tokens` tokens, in `heads` heads of `d` channels.
@@ -151,7 +151,14 @@ pub async fn adamw_figures(device: &Device, lengths: &[usize], figures: &mut Fig
 /// A step's polynomial of `[n, r, r]` symmetric matrices.
 pub async fn newton_schulz_figures(device: &Device, shape: [usize; 3], figures: &mut Figures) {
     let x = grid(shape.iter().product(), 37, 20).reshape::<3>(&device.clone().inner(), shape);
-    let gram = x.clone().matmul(x.swap_dims(1, 2)) * 0.05;
-    let name = format!("Newton-Schulz {shape:?}");
-    push(figures, name, gram_polynomial(gram, [3.4, -4.7, 2.0])).await;
+    let p = NewtonSchulz {
+        coefficients: [3.4, -4.7, 2.0],
+        steps: 2,
+    };
+    push(
+        figures,
+        format!("Newton-Schulz {shape:?}"),
+        orthogonal(x, p),
+    )
+    .await;
 }

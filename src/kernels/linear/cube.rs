@@ -1,56 +1,65 @@
-//! The linear product on the GPU: burn's matrix product, one for all groups.
+//! The linear product on the GPU: all groups in one dispatch, read and written where they are.
 
 use super::{LinearGrad, LinearOps, groups};
-use burn::backend::{TensorMetadata, ops::FloatTensorOps, tensor::FloatTensor};
+use crate::kernels::cube::product::{Operand, Steps, product};
+use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_cubecl::CubeBackend;
 
 type Cube = FloatTensor<CubeBackend>;
 
-/// `[R, C]`, channels in g blocks, as `[g, R, C/g]`.
-fn blocks(x: Cube, groups: usize) -> Cube {
-    let [rows, channels] = [x.shape()[0], x.shape()[1]];
-    let shape = Shape::from(vec![rows, groups, channels / groups]);
-    CubeBackend::float_permute(CubeBackend::float_reshape(x, shape), &[1, 0, 2])
+/// Lines of `width · groups` channels, groups side by side.
+fn side_by_side(groups: usize, width: usize) -> Steps {
+    Steps {
+        matrix: width,
+        row: width * groups,
+        column: 1,
+    }
 }
 
-/// `[R, C]`, channels of g groups interleaved, as `[g, R, C/g]`.
-fn interleaved(y: Cube, groups: usize) -> Cube {
-    let [rows, channels] = [y.shape()[0], y.shape()[1]];
-    let shape = Shape::from(vec![rows, channels / groups, groups]);
-    CubeBackend::float_permute(CubeBackend::float_reshape(y, shape), &[2, 0, 1])
+/// Lines of `width · groups` channels, groups interleaved.
+fn interleaved(groups: usize, width: usize) -> Steps {
+    Steps {
+        matrix: 1,
+        row: width * groups,
+        column: groups,
+    }
 }
 
-fn turned(x: Cube) -> Cube {
-    let last = x.shape().num_dims() - 1;
-    CubeBackend::float_swap_dims(x, last - 1, last)
+/// `x [R, C_in]` as g matrices `[R, C_in/g]`.
+fn inputs(x: Cube, groups: usize) -> Operand {
+    let [rows, width] = [x.shape()[0], x.shape()[1] / groups];
+    Operand::new(x, [rows, width], side_by_side(groups, width))
+}
+
+/// `y [R, C_out]` as g matrices `[R, C_out/g]`.
+fn outputs(y: Cube, groups: usize) -> Operand {
+    let [rows, width] = [y.shape()[0], y.shape()[1] / groups];
+    Operand::new(y, [rows, width], interleaved(groups, width))
+}
+
+/// `w` as g matrices `[C_in/g, C_out/g]`.
+fn weights(w: Cube) -> Operand {
+    let [_, c_in, c_out] = groups(&w.shape());
+    Operand::new(w, [c_in, c_out], Steps::packed([c_in, c_out]))
 }
 
 impl LinearOps for CubeBackend {
     fn fused_linear(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
-        let [groups, c_in, c_out] = groups(&w.shape());
-        let rows = x.shape()[0];
-        if groups == 1 {
-            let w = Self::float_reshape(w, Shape::from(vec![c_in, c_out]));
-            return Self::float_matmul(x, w);
-        }
-        let y = Self::float_matmul(blocks(x, groups), w);
-        let y = Self::float_permute(y, &[1, 2, 0]);
-        Self::float_reshape(y, Shape::from(vec![rows, groups * c_out]))
+        let [groups, _, c_out] = groups(&w.shape());
+        let shape = Shape::from([x.shape()[0], groups * c_out]);
+        let steps = interleaved(groups, c_out);
+        product(inputs(x, groups), weights(w), groups, shape, steps)
     }
 }
 
 impl LinearGrad for CubeBackend {
     fn fused_linear_x_backward(w: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
-        let [groups, c_in, c_out] = groups(&w.shape());
-        let rows = grad.shape()[0];
-        if groups == 1 {
-            let w = Self::float_reshape(w, Shape::from(vec![c_in, c_out]));
-            return Self::float_matmul(grad, turned(w));
-        }
-        let dx = Self::float_matmul(interleaved(grad, groups), turned(w));
-        let dx = Self::float_permute(dx, &[1, 0, 2]);
-        Self::float_reshape(dx, Shape::from(vec![rows, groups * c_in]))
+        let [groups, c_in, _] = groups(&w.shape());
+        let shape = Shape::from([grad.shape()[0], groups * c_in]);
+        let steps = side_by_side(groups, c_in);
+        let (grad, w) = (outputs(grad, groups), weights(w).turned());
+        product(grad, w, groups, shape, steps)
     }
 
     fn fused_linear_w_backward(
@@ -58,10 +67,9 @@ impl LinearGrad for CubeBackend {
         w: FloatTensor<Self>,
         grad: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        let [groups, ..] = groups(&w.shape());
-        if groups == 1 {
-            return Self::float_reshape(Self::float_matmul(turned(x), grad), w.shape());
-        }
-        Self::float_matmul(turned(blocks(x, groups)), interleaved(grad, groups))
+        let [groups, c_in, c_out] = groups(&w.shape());
+        let steps = Steps::packed([c_in, c_out]);
+        let (x, grad) = (inputs(x, groups).turned(), outputs(grad, groups));
+        product(x, grad, groups, w.shape(), steps)
     }
 }

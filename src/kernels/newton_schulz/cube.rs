@@ -1,45 +1,87 @@
-//! The Newton–Schulz polynomial on the GPU: a thread an element.
+//! Newton–Schulz steps on the GPU: one dispatch for the norm, and three a step, of all matrices at once.
 
-use super::NewtonSchulzOps;
-use crate::kernels::cube::{grid, like};
+use super::{EPSILON, NewtonSchulz, NewtonSchulzOps};
+use crate::kernels::cube::{
+    like,
+    product::{Operand, Polynomial, Steps, polynomial, product},
+};
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
+use burn::tensor::Shape;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous};
 use cubecl::prelude::*;
 
+const THREADS: usize = 128;
+
+/// A workgroup divides a matrix by its norm.
 #[cube(launch)]
-fn polynomial_kernel(gram: &[f32], out: &mut [f32], side: u32, a: f32, b: f32, c: f32) {
-    if ABSOLUTE_POS >= out.len() {
-        terminate!();
+fn normalise_kernel(x: &[f32], out: &mut [f32], length: u32) {
+    let mut shared = Shared::new_slice(THREADS);
+    let thread = UNIT_POS as usize;
+    let length = length as usize;
+    let first = CUBE_POS * length;
+    let mut sum = 0.0f32;
+    let mut at = thread;
+    while at < length {
+        sum += x[first + at] * x[first + at];
+        at += THREADS;
     }
-    let side = side as usize;
-    let column = ABSOLUTE_POS % side;
-    let row = ABSOLUTE_POS / side % side;
-    let first = ABSOLUTE_POS - row * side - column;
-    let mut square = 0.0f32;
-    for e in 0..side {
-        square += gram[first + row * side + e] * gram[first + e * side + column];
+    shared[thread] = sum;
+    sync_cube();
+    let mut total = 0.0f32;
+    for other in 0..THREADS {
+        total += shared[other];
     }
-    let own = select(row == column, a, 0.0f32);
-    out[ABSOLUTE_POS] = own + b * gram[ABSOLUTE_POS] + c * square;
+    let scale = 1.0 / (total.sqrt() + EPSILON);
+    at = thread;
+    while at < length {
+        out[first + at] = x[first + at] * scale;
+        at += THREADS;
+    }
 }
 
 impl NewtonSchulzOps for CubeBackend {
-    fn gram_polynomial(gram: FloatTensor<Self>, a: f32, b: f32, c: f32) -> FloatTensor<Self> {
-        let gram = into_contiguous(gram);
-        let (out, shape) = (like(&gram), gram.shape());
-        let client = gram.client.clone();
-        let (count, dim) = grid(&gram, shape.num_elements());
-        polynomial_kernel::launch(
-            &client,
-            count,
-            dim,
-            gram.into_buffer_arg(),
-            out.clone().into_buffer_arg(),
-            shape[2] as u32,
-            a,
-            b,
-            c,
+    fn newton_schulz(x: FloatTensor<Self>, p: NewtonSchulz) -> FloatTensor<Self> {
+        let x = into_contiguous(x);
+        let shape = x.shape();
+        let [count, rows, columns] = [shape[0], shape[1], shape[2]];
+        if shape.num_elements() == 0 {
+            return x;
+        }
+        let mut now = like(&x);
+        normalise_kernel::launch(
+            &x.client.clone(),
+            CubeCount::new_1d(count as u32),
+            CubeDim::new_1d(THREADS as u32),
+            x.into_buffer_arg(),
+            now.clone().into_buffer_arg(),
+            (rows * columns) as u32,
         );
-        out
+        let [a, b, c] = p.coefficients;
+        let p_of_gram = Polynomial {
+            diagonal: a,
+            own: b,
+            product: c,
+        };
+        let side = rows.min(columns);
+        let (square, of_square) = (
+            Shape::from([count, side, side]),
+            Steps::packed([side, side]),
+        );
+        let of_x = Steps::packed([rows, columns]);
+        for _ in 0..p.steps {
+            let x = Operand::new(now, [rows, columns], of_x);
+            let (left, right) = if rows > columns {
+                (x.clone().turned(), x.clone())
+            } else {
+                (x.clone(), x.clone().turned())
+            };
+            let gram = product(left, right, count, square.clone(), of_square);
+            let gram = Operand::new(gram, [side, side], of_square);
+            let sum = polynomial(gram, p_of_gram, count, square.clone(), of_square);
+            let sum = Operand::new(sum, [side, side], of_square);
+            let (left, right) = if rows > columns { (x, sum) } else { (sum, x) };
+            now = product(left, right, count, shape.clone(), of_x);
+        }
+        now
     }
 }

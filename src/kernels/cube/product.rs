@@ -1,0 +1,289 @@
+//! Matrix products on the GPU, whose operands are read and whose result is written where they are: transposed, in
+//! channel groups, with their channels interleaved, all of it in one dispatch.
+//!
+//! A thread keeps a block of [`SIDE`]² sums in registers and reads its operands straight from memory, so that a number
+//! read serves four multiplications; caches do the rest. burn's own product without autotune and tensor cores stages its
+//! operands in shared memory between barriers, which on a processor (SwiftShader) costs eight times as much.
+
+#![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
+
+use super::{empty, grid};
+use burn::tensor::Shape;
+use burn_cubecl::{kernel::into_contiguous, tensor::CubeTensor};
+use cubecl::prelude::*;
+
+/// Rows and columns of a thread's block.
+const SIDE: usize = 4;
+/// Threads that share a block where blocks are few and sums are long, and blocks of such a workgroup.
+const SLABS: usize = 8;
+const TILES: usize = 16;
+/// Blocks that keep a GPU busy without sharing.
+const ENOUGH: usize = 2048;
+/// Sums worth sharing.
+const LONG: usize = 256;
+
+/// Where the matrices of a batch are: distances from one to the next, from a row and from a column to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::kernels) struct Steps {
+    pub matrix: usize,
+    pub row: usize,
+    pub column: usize,
+}
+
+#[derive(CubeType, CubeLaunch, Clone, Copy)]
+struct Strides {
+    matrix: u32,
+    row: u32,
+    column: u32,
+}
+
+/// `product a b + own a + diagonal I` instead of `a b`, for square matrices.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::kernels) struct Polynomial {
+    pub diagonal: f32,
+    pub own: f32,
+    pub product: f32,
+}
+
+#[derive(CubeType, CubeLaunch, Clone, Copy)]
+struct Coefficients {
+    diagonal: f32,
+    own: f32,
+    product: f32,
+}
+
+impl Steps {
+    /// Matrices end to end, of rows of `columns`.
+    pub fn packed([rows, columns]: [usize; 2]) -> Self {
+        Self {
+            matrix: rows * columns,
+            row: columns,
+            column: 1,
+        }
+    }
+
+    fn launch(self) -> StridesLaunch {
+        StridesLaunch::new(self.matrix as u32, self.row as u32, self.column as u32)
+    }
+}
+
+/// A batch of matrices.
+#[derive(Clone)]
+pub(in crate::kernels) struct Operand {
+    tensor: CubeTensor,
+    shape: [usize; 2],
+    steps: Steps,
+}
+
+impl Operand {
+    /// Matrices `[rows, columns]` in a tensor, whose elements are counted in the order of its shape.
+    pub fn new(tensor: CubeTensor, shape: [usize; 2], steps: Steps) -> Self {
+        Self {
+            tensor: into_contiguous(tensor),
+            shape,
+            steps,
+        }
+    }
+
+    /// The transposed matrices.
+    pub fn turned(self) -> Self {
+        let [rows, columns] = self.shape;
+        Self {
+            tensor: self.tensor,
+            shape: [columns, rows],
+            steps: Steps {
+                matrix: self.steps.matrix,
+                row: self.steps.column,
+                column: self.steps.row,
+            },
+        }
+    }
+}
+
+/// Blocks are spread over a matrix: one has every `across`th column and every `down`th row, so that neighbouring threads
+/// read neighbouring numbers. What lies outside is clamped to the last row and column, and not written.
+#[cube(launch_unchecked)]
+fn product_kernel(
+    a: &[f32],
+    b: &[f32],
+    out: &mut [f32],
+    blocks: u32,
+    rows: u32,
+    inner: u32,
+    columns: u32,
+    a_strides: &Strides,
+    b_strides: &Strides,
+    out_strides: &Strides,
+    p: &Coefficients,
+    #[comptime] shared: bool,
+    #[comptime] polynomial: bool,
+) {
+    let side = comptime!(SIDE as u32);
+    let (first, every, index) = if comptime!(shared) {
+        let index = CUBE_POS as u32 * comptime!(TILES as u32) + UNIT_POS_X;
+        (UNIT_POS_Y, comptime!(SLABS as u32).runtime(), index)
+    } else {
+        (0u32.runtime(), 1u32.runtime(), ABSOLUTE_POS as u32)
+    };
+    let block = min(index, blocks - 1);
+    let across = (columns + side - 1) / side;
+    let down = (rows + side - 1) / side;
+    let left = block % across;
+    let top = block / across % down;
+    let matrix = block / across / down;
+
+    let mut rows_at = Array::<u32>::new(SIDE);
+    let mut columns_at = Array::<u32>::new(SIDE);
+    let mut sums = Sequence::<RuntimeCell<f32>>::new();
+    #[unroll]
+    for i in 0..SIDE {
+        let row = min(top + i as u32 * down, rows - 1);
+        let column = min(left + i as u32 * across, columns - 1);
+        rows_at[i] = matrix * a_strides.matrix + row * a_strides.row;
+        columns_at[i] = matrix * b_strides.matrix + column * b_strides.column;
+        #[unroll]
+        for _ in 0..SIDE {
+            sums.push(RuntimeCell::new(0.0f32));
+        }
+    }
+    let mut line = Array::<f32>::new(SIDE);
+    let mut e = first;
+    let mut a_at = first * a_strides.column;
+    let mut b_at = first * b_strides.row;
+    while e < inner {
+        #[unroll]
+        for j in 0..SIDE {
+            line[j] = b[(columns_at[j] + b_at) as usize];
+        }
+        #[unroll]
+        for i in 0..SIDE {
+            let own = a[(rows_at[i] + a_at) as usize];
+            #[unroll]
+            for j in 0..SIDE {
+                let sum = &sums[i * SIDE + j];
+                sum.store(sum.read() + own * line[j]);
+            }
+        }
+        e += every;
+        a_at += every * a_strides.column;
+        b_at += every * b_strides.row;
+    }
+    if comptime!(shared) {
+        add_slabs(&sums);
+    }
+    let to = matrix * out_strides.matrix;
+    #[unroll]
+    for i in 0..SIDE {
+        let row = top + i as u32 * down;
+        #[unroll]
+        for j in 0..SIDE {
+            let column = left + j as u32 * across;
+            if index < blocks && first == 0 && row < rows && column < columns {
+                let mut value = sums[i * SIDE + j].read();
+                if comptime!(polynomial) {
+                    let own = a[(rows_at[i] + column * a_strides.column) as usize];
+                    value = p.product * value + p.own * own;
+                    value += select(row == column, p.diagonal, 0.0f32);
+                }
+                let at = to + row * out_strides.row + column * out_strides.column;
+                out[at as usize] = value;
+            }
+        }
+    }
+}
+
+/// The sums of all threads of a block, in the first of them.
+#[cube]
+fn add_slabs(sums: &Sequence<RuntimeCell<f32>>) {
+    let mut parts = Shared::<[f32]>::new_slice(comptime!(SLABS * TILES * SIDE * SIDE));
+    #[unroll]
+    for i in 0..SIDE * SIDE {
+        parts[i * SLABS * TILES + UNIT_POS as usize] = sums[i].read();
+    }
+    sync_cube();
+    if UNIT_POS_Y == 0 {
+        #[unroll]
+        for i in 0..SIDE * SIDE {
+            let mut sum = 0.0f32;
+            #[unroll]
+            for slab in 0..SLABS {
+                sum += parts[i * SLABS * TILES + slab * TILES + UNIT_POS_X as usize];
+            }
+            sums[i].store(sum);
+        }
+    }
+}
+
+/// `a b` for `count` pairs of matrices, in a new tensor of that shape.
+pub(in crate::kernels) fn product(
+    a: Operand,
+    b: Operand,
+    count: usize,
+    shape: Shape,
+    steps: Steps,
+) -> CubeTensor {
+    launch(a, b, count, shape, steps, None)
+}
+
+/// A polynomial of `count` square matrices, in a new tensor of that shape.
+pub(in crate::kernels) fn polynomial(
+    a: Operand,
+    p: Polynomial,
+    count: usize,
+    shape: Shape,
+    steps: Steps,
+) -> CubeTensor {
+    launch(a.clone(), a, count, shape, steps, Some(p))
+}
+
+fn launch(
+    a: Operand,
+    b: Operand,
+    count: usize,
+    shape: Shape,
+    steps: Steps,
+    p: Option<Polynomial>,
+) -> CubeTensor {
+    let out = empty(&a.tensor, shape);
+    let ([rows, inner], [_, columns]) = (a.shape, b.shape);
+    let blocks = count * rows.div_ceil(SIDE) * columns.div_ceil(SIDE);
+    if blocks == 0 {
+        return out;
+    }
+    let shared = p.is_none() && blocks < ENOUGH && inner >= LONG;
+    let (count, dim) = if shared {
+        (
+            CubeCount::new_1d(blocks.div_ceil(TILES) as u32),
+            CubeDim::new_2d(TILES as u32, SLABS as u32),
+        )
+    } else {
+        grid(&out, blocks)
+    };
+    let client = out.client.clone();
+    let coefficients = p.map_or(CoefficientsLaunch::new(0.0, 0.0, 1.0), |p| {
+        CoefficientsLaunch::new(p.diagonal, p.own, p.product)
+    });
+    // SAFETY: rows and columns are clamped to those of the operands, which the shapes and distances given for them keep
+    // inside the tensors; nothing outside the result's is written.
+    unsafe {
+        product_kernel::launch_unchecked(
+            &client,
+            count,
+            dim,
+            a.tensor.into_buffer_arg(),
+            b.tensor.into_buffer_arg(),
+            out.clone().into_buffer_arg(),
+            blocks as u32,
+            rows as u32,
+            inner as u32,
+            columns as u32,
+            a.steps.launch(),
+            b.steps.launch(),
+            steps.launch(),
+            coefficients,
+            shared,
+            p.is_some(),
+        );
+    }
+    out
+}
