@@ -77,9 +77,19 @@ pub(crate) trait BatchNormGrad: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
-/// With given statistics; not differentiable.
+/// With given statistics, and what becomes of those; not differentiable.
 #[backend_extension(Cube: cfg(feature = "cube"), Flex: cfg(feature = "cpu"))]
 pub(crate) trait BatchNormApply: Backend {
+    /// Running mean and variance after a batch: `kept` times the old ones and `share` times the batch's, all `[C]`.
+    fn batch_norm_moved(
+        old_mean: FloatTensor<Self>,
+        old_var: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        var: FloatTensor<Self>,
+        kept: f32,
+        share: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
     /// `x [R, C, ..]` and four vectors `[C]` to y of x's shape.
     fn fused_batch_norm_apply(
         x: FloatTensor<Self>,
@@ -161,10 +171,17 @@ pub(crate) fn learns(norm: &BatchNorm, device: &Device) -> bool {
 /// Moves the running statistics towards those of a batch, `[C]` each.
 pub(super) fn move_running(norm: &BatchNorm, mean: Tensor<1>, var: Tensor<1>, device: &Device) {
     let momentum = norm.momentum.max(LEAST_MOMENTUM.get());
-    for (running, now) in [(&norm.running_mean, mean), (&norm.running_var, var)] {
+    let kept = (1.0 - momentum) as f32;
+    let both = [&norm.running_mean, &norm.running_var];
+    let [old_mean, old_var] = both.map(|running| {
         let old = running.value_sync().to_device(device);
-        let new = old * (1.0 - momentum) + now * momentum;
-        running.update(new.detach());
+        old.inner().into_dispatch()
+    });
+    let [mean, var] = [mean, var].map(|now| now.inner().into_dispatch());
+    let (mean, var) =
+        Dispatch::batch_norm_moved(old_mean, old_var, mean, var, kept, momentum as f32);
+    for (running, new) in both.into_iter().zip([mean, var]) {
+        running.update(Tensor::from_dispatch(new).autodiff());
         // burn keeps an update aside until the next one, in case other threads have some too; a visitor, and so a
         // checkpoint, would see the statistics of the step before.
         running.value_sync();

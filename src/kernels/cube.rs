@@ -34,6 +34,39 @@ pub(super) fn empty(on: &CubeTensor, shape: Shape) -> CubeTensor {
     empty_device_contiguous_dtype(on.client.clone(), on.device.clone(), shape, on.dtype)
 }
 
+#[cube(launch)]
+fn total_kernel(parts: &[f32], sum: &mut [f32]) {
+    let mut shared = Shared::new_slice(comptime!(THREADS as usize));
+    let mut own = 0.0f32;
+    let mut at = UNIT_POS as usize;
+    while at < parts.len() {
+        own += parts[at];
+        at += comptime!(THREADS as usize);
+    }
+    shared[UNIT_POS as usize] = own;
+    sync_cube();
+    if UNIT_POS == 0 {
+        let mut total = 0.0f32;
+        for thread in 0..comptime!(THREADS as usize) {
+            total += shared[thread];
+        }
+        sum[0] = total;
+    }
+}
+
+/// The sum of all parts, `[1]`, in one dispatch of one workgroup: for some thousands of them.
+pub(super) fn total(parts: CubeTensor) -> CubeTensor {
+    let sum = empty(&parts, Shape::from([1]));
+    total_kernel::launch(
+        &sum.client,
+        CubeCount::new_1d(1),
+        CubeDim::new_1d(THREADS),
+        parts.into_buffer_arg(),
+        sum.clone().into_buffer_arg(),
+    );
+    sum
+}
+
 /// Columns that a workgroup adds up, side by side, and the threads that share each of them.
 pub(super) const COLUMNS: usize = 16;
 pub(super) const SLABS: usize = 16;

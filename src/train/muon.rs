@@ -38,11 +38,16 @@ pub(super) fn matrices(entry: &Entry) -> Option<[usize; 3]> {
     (shape[1].min(shape[2]) >= SHORTEST).then_some(shape)
 }
 
-/// Muon's step, for a learning rate of 1, in the direction of the momentum of `count` matrices, end to end.
-pub(super) fn step(momentum: Tensor<1>, count: usize, [rows, columns]: [usize; 2]) -> Tensor<1> {
+/// Muon's step in the direction of the momentum of `count` matrices, end to end.
+pub(super) fn step(
+    momentum: Tensor<1>,
+    count: usize,
+    [rows, columns]: [usize; 2],
+    lr: f64,
+) -> Tensor<1> {
     let elements = count * rows * columns;
     let matrices = momentum.reshape([count, rows, columns]);
-    let size = 0.2 * (rows.max(columns) as f32).sqrt();
+    let size = lr * 0.2 * (rows.max(columns) as f64).sqrt();
     orthogonal(matrices, STEPS).reshape([elements]) * size
 }
 
@@ -74,7 +79,7 @@ mod tests {
             values[i * 2 * size + i] = 0.5 + i as f32;
         }
         let x = Tensor::<1>::from_data(TensorData::new(values, [size * 2 * size]), &Device::flex());
-        let moved = numbers(step(x.clone(), 1, [size, 2 * size]));
+        let moved = numbers(step(x.clone(), 1, [size, 2 * size], 1.0));
         let scale = 0.2 * (2.0 * size as f32).sqrt();
         for (i, row) in moved.chunks_exact(2 * size).enumerate() {
             for (j, value) in row.iter().enumerate() {
@@ -87,7 +92,7 @@ mod tests {
             .reshape([size, 2 * size])
             .swap_dims(0, 1)
             .reshape([2 * size * size]);
-        let tall = step(tall, 1, [2 * size, size]).reshape([2 * size, size]);
+        let tall = step(tall, 1, [2 * size, size], 1.0).reshape([2 * size, size]);
         let back = numbers(tall.swap_dims(0, 1).reshape([2 * size * size]));
         for (a, b) in moved.iter().zip(&back) {
             assert!((a - b).abs() < 1e-4, "{a} and {b}");

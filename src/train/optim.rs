@@ -204,7 +204,7 @@ fn with_muon<M: Module>(
     for (shape, tensors) in alike {
         let momenta = tensors.iter().map(|(index, _)| part(momentum, *index));
         let count = tensors.iter().map(|(_, count)| count).sum();
-        let steps = muon::step(Tensor::cat(momenta.collect(), 0), count, shape) * lr;
+        let steps = muon::step(Tensor::cat(momenta.collect(), 0), count, shape, lr);
         let mut at = 0;
         for (index, _) in tensors {
             let len = places[index].1;

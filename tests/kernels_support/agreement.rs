@@ -10,10 +10,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use dense::{adamw_figures, dense_figures, newton_schulz_figures};
 use gemst::config::Surrogate;
 use gemst::kernels::{
-    ExpGIfParams, LifParams, batch_norm, exp_g_if_spikes, exp_g_if_with, lif,
+    ConvParams, ExpGIfParams, LifParams, batch_norm, exp_g_if_spikes, exp_g_if_with, lif,
     softmax_cross_entropy, spike_count,
 };
-use spiking::{gw_ssa_figures, linear_figures, norm_lif_figures, synapse_figures};
+use spiking::{conv_figures, gw_ssa_figures, linear_figures, norm_lif_figures, synapse_figures};
 
 /// Named numbers, in the same order on every device.
 pub type Figures = Vec<(String, Vec<f32>)>;
@@ -64,6 +64,18 @@ pub async fn figures(device: &Device) -> Figures {
         linear_figures(&device, rows, layer, &mut figures).await;
     }
     synapse_figures(&device, 3, [4, 8, 12, 8], 3, 2, &mut figures).await;
+    // No side and no number of channels is a multiple of a thread's block; a stride that leaves pixels out.
+    for (stride, padding, groups, kernel) in
+        [(1, 1, 1, 3), (2, 1, 1, 3), (3, 0, 1, 2), (1, 1, 2, 3)]
+    {
+        let p = ConvParams {
+            stride,
+            padding,
+            groups,
+        };
+        let channels = [3, 6, 10];
+        conv_figures(&device, channels, [9, 7], kernel, p, &mut figures).await;
+    }
     drawn_figures(&device, &mut figures).await;
     figures
 }

@@ -101,6 +101,33 @@ pub async fn linear_figures(
     push(figures, format!("{name} weight's"), gradient).await;
 }
 
+/// A convolution of maps `[rows, c_in, height, width]` and its gradients.
+pub async fn conv_figures(
+    device: &Device,
+    [rows, c_in, c_out]: [usize; 3],
+    [height, width]: [usize; 2],
+    kernel: usize,
+    p: ConvParams,
+    figures: &mut Figures,
+) {
+    let x = grid(rows * c_in * height * width, 23, 160)
+        .reshape::<4>(device, [rows, c_in, height, width])
+        .require_grad();
+    let shape = [c_out, c_in / p.groups, kernel, kernel];
+    let weight = grid(shape.iter().product(), 29, 64)
+        .reshape::<4>(device, shape)
+        .require_grad();
+    let y = conv(x.clone(), weight.clone(), p);
+    let w = grid(y.dims().iter().product(), 11, 40).reshape::<4>(device, y.dims());
+    let grads = (y.clone() * w).sum().backward();
+    let name = format!("convolution {rows} {c_in} {c_out} {height} {width} {kernel} {p:?}");
+    push(figures, name.clone(), y).await;
+    let gradient = x.grad(&grads).expect("tracked");
+    push(figures, format!("{name} x's"), gradient).await;
+    let gradient = weight.grad(&grads).expect("tracked");
+    push(figures, format!("{name} weight's"), gradient).await;
+}
+
 /// BatchNorm of `channels` channels that has seen something.
 fn seasoned(device: &Device, channels: usize) -> BatchNorm {
     let vector = |stride: usize| grid(channels, stride, 64).reshape::<1>(device, [channels]);

@@ -4,8 +4,8 @@
 mod kernels;
 
 use self::kernels::{
-    GeometryLaunch, gradient_kernel, gradient_sums_kernel, moments_kernel, normalise_kernel,
-    parameter_gradients_kernel, statistics_kernel,
+    GeometryLaunch, gradient_kernel, gradient_sums_kernel, moments_kernel, moved_kernel,
+    normalise_kernel, parameter_gradients_kernel, statistics_kernel,
 };
 use super::{BatchNormApply, BatchNormGrad, BatchNormOps, Extent};
 use crate::kernels::cube::{empty, grid, like};
@@ -115,6 +115,33 @@ impl BatchNormOps for CubeBackend {
 }
 
 impl BatchNormApply for CubeBackend {
+    fn batch_norm_moved(
+        old_mean: FloatTensor<Self>,
+        old_var: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        var: FloatTensor<Self>,
+        kept: f32,
+        share: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let [old_mean, old_var, mean, var] = [old_mean, old_var, mean, var].map(into_contiguous);
+        let (new_mean, new_var) = (like(&mean), like(&var));
+        let (count, dim) = grid(&mean, mean.shape().num_elements());
+        moved_kernel::launch(
+            &new_mean.client,
+            count,
+            dim,
+            old_mean.into_buffer_arg(),
+            old_var.into_buffer_arg(),
+            mean.into_buffer_arg(),
+            var.into_buffer_arg(),
+            new_mean.clone().into_buffer_arg(),
+            new_var.clone().into_buffer_arg(),
+            kept,
+            share,
+        );
+        (new_mean, new_var)
+    }
+
     fn fused_batch_norm_apply(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,

@@ -36,6 +36,23 @@ impl BatchNormOps for Flex {
 }
 
 impl BatchNormApply for Flex {
+    fn batch_norm_moved(
+        old_mean: FloatTensor<Self>,
+        old_var: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        var: FloatTensor<Self>,
+        kept: f32,
+        share: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let moved = |old: FlexTensor, now: FlexTensor| {
+            let [old, now] = [old, now].map(contiguous);
+            let pairs = old.storage::<f32>().iter().zip(now.storage::<f32>());
+            let new: Vec<f32> = pairs.map(|(old, now)| old * kept + now * share).collect();
+            FlexTensor::from_data(TensorData::new(new, old.shape()))
+        };
+        (moved(old_mean, mean), moved(old_var, var))
+    }
+
     fn fused_batch_norm_apply(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,

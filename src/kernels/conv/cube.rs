@@ -1,9 +1,187 @@
-//! Convolution on the GPU: burn's kernels.
+//! Convolution on the GPU: a thread keeps a block of sums in registers, as the matrix product does
+//! (`kernels::cube::product`), and finds the pixels where they are. A convolution with channel groups is burn's.
+
+#![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
+
+mod weights;
 
 use super::{ConvGrad, ConvOps, ConvParams};
-use burn::backend::{ops::ModuleOps, tensor::FloatTensor};
-use burn::tensor::ops::ConvOptions;
-use burn_cubecl::CubeBackend;
+use crate::kernels::cube::{empty, grid, product::SIDE};
+use burn::backend::{TensorMetadata, ops::ModuleOps, tensor::FloatTensor};
+use burn::tensor::{Shape, ops::ConvOptions};
+use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
+use cubecl::prelude::*;
+
+/// Sides of the kernel and of square maps, and the channels: of what is read and of what is written.
+#[derive(CubeType, CubeLaunch, Clone, Copy)]
+struct Geometry {
+    kernel: u32,
+    stride: u32,
+    padding: u32,
+    from_channels: u32,
+    from_height: u32,
+    from_width: u32,
+    to_channels: u32,
+    to_height: u32,
+    to_width: u32,
+}
+
+/// `to [R, C_to, H_to, W_to]`, each position the sum over `from [R, C_from, H_from, W_from]` under the kernel: forward,
+/// or back to the inputs, where a position is under those outputs that are a multiple of the stride away.
+#[cube(launch_unchecked)]
+fn gather_kernel(
+    from: &[f32],
+    w: &[f32],
+    to: &mut [f32],
+    rows: u32,
+    blocks: u32,
+    g: &Geometry,
+    #[comptime] backward: bool,
+) {
+    if ABSOLUTE_POS as u32 >= blocks {
+        terminate!();
+    }
+    let side = comptime!(SIDE as u32);
+    let block = ABSOLUTE_POS as u32;
+    let (from_size, to_size) = (g.from_height * g.from_width, g.to_height * g.to_width);
+    let positions = rows * to_size;
+    let across = (positions + side - 1) / side;
+    let down = (g.to_channels + side - 1) / side;
+    let left = block % across;
+    let top = block / across;
+
+    let taps = g.kernel * g.kernel;
+    // Distances in the weights, `[C_out, C_in, k, k]`, between channels read and between channels written.
+    let (w_from, w_to) = if comptime!(backward) {
+        (g.to_channels * taps, taps)
+    } else {
+        (taps, g.from_channels * taps)
+    };
+    let mut channels_at = Array::<u32>::new(SIDE);
+    let mut maps_at = Array::<u32>::new(SIDE);
+    let mut lines = Array::<u32>::new(SIDE);
+    let mut columns = Array::<u32>::new(SIDE);
+    let mut sums = Sequence::<RuntimeCell<f32>>::new();
+    #[unroll]
+    for i in 0..SIDE {
+        channels_at[i] = min(top + i as u32 * down, g.to_channels - 1) * w_to;
+        let position = min(left + i as u32 * across, positions - 1);
+        maps_at[i] = position / to_size * g.from_channels * from_size;
+        lines[i] = position % to_size / g.to_width;
+        columns[i] = position % g.to_width;
+        #[unroll]
+        for _ in 0..SIDE {
+            sums.push(RuntimeCell::new(0.0f32));
+        }
+    }
+    let mut pixels_at = Array::<u32>::new(SIDE);
+    let mut inside = Array::<bool>::new(SIDE);
+    let mut pixels = Array::<f32>::new(SIDE);
+    for u in 0..g.kernel {
+        for v in 0..g.kernel {
+            #[unroll]
+            for j in 0..SIDE {
+                // Below zero wraps around and is outside too.
+                let mut line = lines[j];
+                let mut column = columns[j];
+                let mut hit = true.runtime();
+                if comptime!(backward) {
+                    line = line + g.padding - u;
+                    column = column + g.padding - v;
+                    hit = line % g.stride == 0 && column % g.stride == 0;
+                    line /= g.stride;
+                    column /= g.stride;
+                } else {
+                    line = line * g.stride + u - g.padding;
+                    column = column * g.stride + v - g.padding;
+                }
+                hit = hit && line < g.from_height && column < g.from_width;
+                inside[j] = hit;
+                let at = maps_at[j] + line * g.from_width + column;
+                pixels_at[j] = select(hit, at, maps_at[j]);
+            }
+            let mut w_at = u * g.kernel + v;
+            let mut from_at = 0u32.runtime();
+            for _ in 0..g.from_channels {
+                #[unroll]
+                for j in 0..SIDE {
+                    let pixel = from[(pixels_at[j] + from_at) as usize];
+                    pixels[j] = select(inside[j], pixel, 0.0f32);
+                }
+                #[unroll]
+                for i in 0..SIDE {
+                    let factor = w[(channels_at[i] + w_at) as usize];
+                    #[unroll]
+                    for j in 0..SIDE {
+                        let sum = &sums[i * SIDE + j];
+                        sum.store(sum.read() + factor * pixels[j]);
+                    }
+                }
+                w_at += w_from;
+                from_at += from_size;
+            }
+        }
+    }
+    #[unroll]
+    for i in 0..SIDE {
+        let channel = top + i as u32 * down;
+        #[unroll]
+        for j in 0..SIDE {
+            let position = left + j as u32 * across;
+            if channel < g.to_channels && position < positions {
+                let map = position / to_size * g.to_channels + channel;
+                to[(map * to_size + position % to_size) as usize] = sums[i * SIDE + j].read();
+            }
+        }
+    }
+}
+
+/// A map's channels, height and width.
+fn map(shape: &Shape) -> [u32; 3] {
+    [shape[1] as u32, shape[2] as u32, shape[3] as u32]
+}
+
+fn geometry(from: &Shape, to: &Shape, kernel: usize, p: ConvParams) -> GeometryLaunch {
+    let ([c, h, w], [to_c, to_h, to_w]) = (map(from), map(to));
+    let [kernel, stride, padding] = [kernel, p.stride, p.padding].map(|x| x as u32);
+    GeometryLaunch::new(kernel, stride, padding, c, h, w, to_c, to_h, to_w)
+}
+
+fn gather(
+    from: CubeTensor,
+    w: CubeTensor,
+    shape: Shape,
+    p: ConvParams,
+    backward: bool,
+) -> CubeTensor {
+    let [from, w] = [from, w].map(into_contiguous);
+    let positions = shape[0] * shape[2] * shape[3];
+    let blocks = positions.div_ceil(SIDE) * shape[1].div_ceil(SIDE);
+    let g = geometry(&from.shape(), &shape, w.shape()[2], p);
+    let rows = shape[0] as u32;
+    let to = empty(&from, shape);
+    if blocks == 0 {
+        return to;
+    }
+    let (count, dim) = grid(&to, blocks);
+    let client = to.client.clone();
+    // SAFETY: positions and channels are clamped to those of the maps, pixels to their map.
+    unsafe {
+        gather_kernel::launch_unchecked(
+            &client,
+            count,
+            dim,
+            from.into_buffer_arg(),
+            w.into_buffer_arg(),
+            to.clone().into_buffer_arg(),
+            rows,
+            blocks as u32,
+            g,
+            backward,
+        );
+    }
+    to
+}
 
 fn options(p: ConvParams) -> ConvOptions<2> {
     ConvOptions::new([p.stride; 2], [p.padding; 2], [1, 1], p.groups)
@@ -15,7 +193,11 @@ impl ConvOps for CubeBackend {
         w: FloatTensor<Self>,
         p: ConvParams,
     ) -> FloatTensor<Self> {
-        Self::conv2d(x, w, None, options(p))
+        if p.groups > 1 {
+            return Self::conv2d(x, w, None, options(p));
+        }
+        let shape = p.output_shape(&x.shape(), &w.shape());
+        gather(x, w, shape, p, false)
     }
 }
 
@@ -26,7 +208,10 @@ impl ConvGrad for CubeBackend {
         grad: FloatTensor<Self>,
         p: ConvParams,
     ) -> FloatTensor<Self> {
-        Self::conv2d_x_backward(x, w, grad, options(p))
+        if p.groups > 1 {
+            return Self::conv2d_x_backward(x, w, grad, options(p));
+        }
+        gather(grad, w, x.shape(), p, true)
     }
 
     fn conv_w_backward(
@@ -35,6 +220,9 @@ impl ConvGrad for CubeBackend {
         grad: FloatTensor<Self>,
         p: ConvParams,
     ) -> FloatTensor<Self> {
-        Self::conv2d_weight_backward(x, w, grad, options(p))
+        if p.groups > 1 {
+            return Self::conv2d_weight_backward(x, w, grad, options(p));
+        }
+        weights::backward(x, w.shape(), grad, p)
     }
 }

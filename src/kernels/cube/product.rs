@@ -13,10 +13,10 @@ use burn_cubecl::{kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::prelude::*;
 
 /// Rows and columns of a thread's block.
-const SIDE: usize = 4;
+pub(in crate::kernels) const SIDE: usize = 4;
 /// Threads that share a block where blocks are few and sums are long, and blocks of such a workgroup.
-const SLABS: usize = 8;
-const TILES: usize = 16;
+pub(in crate::kernels) const SLABS: usize = 8;
+pub(in crate::kernels) const TILES: usize = 16;
 /// Blocks that keep a GPU busy without sharing.
 const ENOUGH: usize = 2048;
 /// Sums worth sharing.
@@ -194,7 +194,7 @@ fn product_kernel(
 
 /// The sums of all threads of a block, in the first of them.
 #[cube]
-fn add_slabs(sums: &Sequence<RuntimeCell<f32>>) {
+pub(in crate::kernels) fn add_slabs(sums: &Sequence<RuntimeCell<f32>>) {
     let mut parts = Shared::<[f32]>::new_slice(comptime!(SLABS * TILES * SIDE * SIDE));
     #[unroll]
     for i in 0..SIDE * SIDE {

@@ -1,10 +1,14 @@
 //! ExpG-IF on the GPU: one thread per element.
 
 use super::{ExpGIfGrad, ExpGIfOps, ExpGIfParams, THETA_MIN};
-use crate::kernels::cube::{grid, like};
-use burn::backend::{TensorMetadata, ops::FloatTensorOps, tensor::FloatTensor};
+use crate::kernels::cube::{empty, grid, like, total};
+use burn::backend::{TensorMetadata, tensor::FloatTensor};
+use burn::tensor::Shape;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous};
 use cubecl::prelude::*;
+
+/// Elements of a thread on the way back.
+const EACH: usize = 16;
 
 /// n, the highest level of the ladder at or below v. The quotient may be one off (WGSL allows 2.5 ulp);
 /// the ladder, whose products are rounded correctly everywhere, decides.
@@ -41,7 +45,8 @@ fn count_kernel(y: &[f32], theta: &[f32], count: &mut [f32], top: f32, full: u32
     count[ABSOLUTE_POS] = f32::cast_from(spikes);
 }
 
-/// theta's gradient leaves as one summand per element.
+/// A thread takes [`EACH`] elements, as many threads apart as there are, and theta's gradient leaves as a summand of each
+/// thread. (Adding up within a workgroup first was slower: on a processor a barrier costs more than what it spares.)
 #[cube(launch)]
 fn backward_kernel(
     z: &[f32],
@@ -52,17 +57,24 @@ fn backward_kernel(
     top: f32,
     scale: f32,
 ) {
-    if ABSOLUTE_POS >= z_grad.len() {
+    let threads = theta_grad.len();
+    if ABSOLUTE_POS >= threads {
         terminate!();
     }
     let theta = max(theta[0], THETA_MIN);
-    let z = z[ABSOLUTE_POS];
-    let grad = grad[ABSOLUTE_POS];
-    let v = z + 0.5 * theta;
-    let inside = v >= 0.0 && v < (top + 1.0) * theta;
-    let straight = select(inside, z / theta, 0.0);
-    z_grad[ABSOLUTE_POS] = select(inside, grad, 0.0);
-    theta_grad[ABSOLUTE_POS] = scale * grad * (code(v, theta, top) - straight);
+    let mut by_theta = 0.0f32;
+    for turn in 0..EACH {
+        let at = ABSOLUTE_POS + turn * threads;
+        if at < z_grad.len() {
+            let (z, grad) = (z[at], grad[at]);
+            let v = z + 0.5 * theta;
+            let inside = v >= 0.0 && v < (top + 1.0) * theta;
+            let straight = select(inside, z / theta, 0.0);
+            z_grad[at] = select(inside, grad, 0.0);
+            by_theta += grad * (code(v, theta, top) - straight);
+        }
+    }
+    theta_grad[ABSOLUTE_POS] = scale * by_theta;
 }
 
 impl ExpGIfOps for CubeBackend {
@@ -127,10 +139,12 @@ impl ExpGIfGrad for CubeBackend {
             into_contiguous(theta),
             into_contiguous(grad),
         );
-        let (z_grad, theta_grad) = (like(&z), like(&z));
         let units = z.shape().num_elements();
+        let z_grad = like(&z);
+        let threads = units.div_ceil(EACH);
+        let theta_grad = empty(&z, Shape::from([threads]));
         if units > 0 {
-            let (count, dim) = grid(&z, units);
+            let (count, dim) = grid(&z, threads);
             backward_kernel::launch(
                 &z_grad.client,
                 count,
@@ -144,6 +158,6 @@ impl ExpGIfGrad for CubeBackend {
                 p.theta_scale(units),
             );
         }
-        (z_grad, Self::float_sum(theta_grad))
+        (z_grad, total(theta_grad))
     }
 }

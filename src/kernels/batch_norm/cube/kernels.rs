@@ -127,6 +127,25 @@ pub(super) fn statistics_kernel(
 }
 
 #[cube(launch)]
+pub(super) fn moved_kernel(
+    old_mean: &[f32],
+    old_var: &[f32],
+    mean: &[f32],
+    var: &[f32],
+    new_mean: &mut [f32],
+    new_var: &mut [f32],
+    kept: f32,
+    share: f32,
+) {
+    let c = ABSOLUTE_POS;
+    if c >= new_mean.len() {
+        terminate!();
+    }
+    new_mean[c] = old_mean[c] * kept + mean[c] * share;
+    new_var[c] = old_var[c] * kept + var[c] * share;
+}
+
+#[cube(launch)]
 pub(super) fn normalise_kernel(
     x: &[f32],
     gamma: &[f32],
