@@ -64,7 +64,8 @@ pub async fn figures(device: &Device) -> Figures {
         linear_figures(&device, rows, layer, &mut figures).await;
     }
     synapse_figures(&device, 3, [4, 8, 12, 8], 3, 2, &mut figures).await;
-    // No side and no number of channels is a multiple of a thread's block; a stride that leaves pixels out.
+    // No side and no number of channels is a multiple of a thread's block; a stride that leaves pixels out; sums that
+    // threads share, in the first, and sums that each has for itself.
     for (stride, padding, groups, kernel) in
         [(1, 1, 1, 3), (2, 1, 1, 3), (3, 0, 1, 2), (1, 1, 2, 3)]
     {
@@ -73,7 +74,7 @@ pub async fn figures(device: &Device) -> Figures {
             padding,
             groups,
         };
-        let channels = [3, 6, 10];
+        let channels = [5, 6, 10];
         conv_figures(&device, channels, [9, 7], kernel, p, &mut figures).await;
     }
     drawn_figures(&device, &mut figures).await;

@@ -1,7 +1,8 @@
 //! Convolution on the GPU: a thread keeps a block of sums in registers, as the matrix product does
 //! (`kernels::cube::product`), and finds the pixels where they are. A convolution with channel groups is burn's.
 
-#![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
+// Kernels index; they have no iterators, and no `is_multiple_of`.
+#![allow(clippy::needless_range_loop, clippy::manual_is_multiple_of)]
 
 mod weights;
 
@@ -12,7 +13,10 @@ use burn::tensor::{Shape, ops::ConvOptions};
 use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::prelude::*;
 
-/// Sides of the kernel and of square maps, and the channels: of what is read and of what is written.
+/// Channels of a thread's block; its positions are [`SIDE`].
+const TALL: usize = 8;
+
+/// Sides of the kernel and of the maps, and the channels: of what is read and of what is written.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
 struct Geometry {
     kernel: u32,
@@ -27,7 +31,8 @@ struct Geometry {
 }
 
 /// `to [R, C_to, H_to, W_to]`, each position the sum over `from [R, C_from, H_from, W_from]` under the kernel: forward,
-/// or back to the inputs, where a position is under those outputs that are a multiple of the stride away.
+/// or back to the inputs, where a position is under those outputs that are a multiple of the stride away. There the
+/// positions of a block leave the same remainders when divided by the stride, so that a tap reaches all of them or none.
 #[cube(launch_unchecked)]
 fn gather_kernel(
     from: &[f32],
@@ -41,15 +46,22 @@ fn gather_kernel(
     if ABSOLUTE_POS as u32 >= blocks {
         terminate!();
     }
-    let side = comptime!(SIDE as u32);
+    let apart = if comptime!(backward) {
+        g.stride
+    } else {
+        1u32.runtime()
+    };
+    let (height, width) = (g.to_height.div_ceil(apart), g.to_width.div_ceil(apart));
+    let positions = rows * height * width;
+    let across = positions.div_ceil(comptime!(SIDE as u32));
+    let down = g.to_channels.div_ceil(comptime!(TALL as u32));
     let block = ABSOLUTE_POS as u32;
-    let (from_size, to_size) = (g.from_height * g.from_width, g.to_height * g.to_width);
-    let positions = rows * to_size;
-    let across = (positions + side - 1) / side;
-    let down = (g.to_channels + side - 1) / side;
     let left = block % across;
-    let top = block / across;
+    let top = block / across % down;
+    let remainders = block / across / down;
+    let (first_line, first_column) = (remainders / apart, remainders % apart);
 
+    let (from_size, to_size) = (g.from_height * g.from_width, g.to_height * g.to_width);
     let taps = g.kernel * g.kernel;
     // Distances in the weights, `[C_out, C_in, k, k]`, between channels read and between channels written.
     let (w_from, w_to) = if comptime!(backward) {
@@ -57,28 +69,32 @@ fn gather_kernel(
     } else {
         (taps, g.from_channels * taps)
     };
-    let mut channels_at = Array::<u32>::new(SIDE);
-    let mut maps_at = Array::<u32>::new(SIDE);
+    let mut channels_at = Array::<u32>::new(TALL);
+    let mut maps = Array::<u32>::new(SIDE);
     let mut lines = Array::<u32>::new(SIDE);
     let mut columns = Array::<u32>::new(SIDE);
     let mut sums = Sequence::<RuntimeCell<f32>>::new();
     #[unroll]
-    for i in 0..SIDE {
+    for i in 0..TALL {
         channels_at[i] = min(top + i as u32 * down, g.to_channels - 1) * w_to;
-        let position = min(left + i as u32 * across, positions - 1);
-        maps_at[i] = position / to_size * g.from_channels * from_size;
-        lines[i] = position % to_size / g.to_width;
-        columns[i] = position % g.to_width;
         #[unroll]
         for _ in 0..SIDE {
             sums.push(RuntimeCell::new(0.0f32));
         }
+    }
+    #[unroll]
+    for j in 0..SIDE {
+        let position = min(left + j as u32 * across, positions - 1);
+        maps[j] = position / (height * width);
+        lines[j] = position / width % height * apart + first_line;
+        columns[j] = position % width * apart + first_column;
     }
     let mut pixels_at = Array::<u32>::new(SIDE);
     let mut inside = Array::<bool>::new(SIDE);
     let mut pixels = Array::<f32>::new(SIDE);
     for u in 0..g.kernel {
         for v in 0..g.kernel {
+            let mut any = false.runtime();
             #[unroll]
             for j in 0..SIDE {
                 // Below zero wraps around and is outside too.
@@ -97,40 +113,44 @@ fn gather_kernel(
                 }
                 hit = hit && line < g.from_height && column < g.from_width;
                 inside[j] = hit;
-                let at = maps_at[j] + line * g.from_width + column;
-                pixels_at[j] = select(hit, at, maps_at[j]);
+                any = any || hit;
+                let map_at = maps[j] * g.from_channels * from_size;
+                pixels_at[j] = map_at + select(hit, line * g.from_width + column, 0u32);
             }
-            let mut w_at = u * g.kernel + v;
-            let mut from_at = 0u32.runtime();
-            for _ in 0..g.from_channels {
-                #[unroll]
-                for j in 0..SIDE {
-                    let pixel = from[(pixels_at[j] + from_at) as usize];
-                    pixels[j] = select(inside[j], pixel, 0.0f32);
-                }
-                #[unroll]
-                for i in 0..SIDE {
-                    let factor = w[(channels_at[i] + w_at) as usize];
+            if any {
+                let mut w_at = u * g.kernel + v;
+                let mut from_at = 0u32.runtime();
+                for _ in 0..g.from_channels {
                     #[unroll]
                     for j in 0..SIDE {
-                        let sum = &sums[i * SIDE + j];
-                        sum.store(sum.read() + factor * pixels[j]);
+                        let pixel = from[(pixels_at[j] + from_at) as usize];
+                        pixels[j] = select(inside[j], pixel, 0.0f32);
                     }
+                    #[unroll]
+                    for i in 0..TALL {
+                        let factor = w[(channels_at[i] + w_at) as usize];
+                        #[unroll]
+                        for j in 0..SIDE {
+                            let sum = &sums[i * SIDE + j];
+                            sum.store(sum.read() + factor * pixels[j]);
+                        }
+                    }
+                    w_at += w_from;
+                    from_at += from_size;
                 }
-                w_at += w_from;
-                from_at += from_size;
             }
         }
     }
     #[unroll]
-    for i in 0..SIDE {
-        let channel = top + i as u32 * down;
+    for j in 0..SIDE {
+        let own = left + j as u32 * across < positions;
+        let inside = own && lines[j] < g.to_height && columns[j] < g.to_width;
+        let at = maps[j] * g.to_channels * to_size + lines[j] * g.to_width + columns[j];
         #[unroll]
-        for j in 0..SIDE {
-            let position = left + j as u32 * across;
-            if channel < g.to_channels && position < positions {
-                let map = position / to_size * g.to_channels + channel;
-                to[(map * to_size + position % to_size) as usize] = sums[i * SIDE + j].read();
+        for i in 0..TALL {
+            let channel = top + i as u32 * down;
+            if inside && channel < g.to_channels {
+                to[(at + channel * to_size) as usize] = sums[i * SIDE + j].read();
             }
         }
     }
@@ -155,8 +175,9 @@ fn gather(
     backward: bool,
 ) -> CubeTensor {
     let [from, w] = [from, w].map(into_contiguous);
-    let positions = shape[0] * shape[2] * shape[3];
-    let blocks = positions.div_ceil(SIDE) * shape[1].div_ceil(SIDE);
+    let apart = if backward { p.stride } else { 1 };
+    let positions = shape[0] * shape[2].div_ceil(apart) * shape[3].div_ceil(apart);
+    let blocks = apart * apart * positions.div_ceil(SIDE) * shape[1].div_ceil(TALL);
     let g = geometry(&from.shape(), &shape, w.shape()[2], p);
     let rows = shape[0] as u32;
     let to = empty(&from, shape);

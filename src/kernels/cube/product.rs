@@ -15,8 +15,8 @@ use cubecl::prelude::*;
 /// Rows and columns of a thread's block.
 pub(in crate::kernels) const SIDE: usize = 4;
 /// Threads that share a block where blocks are few and sums are long, and blocks of such a workgroup.
-pub(in crate::kernels) const SLABS: usize = 8;
-pub(in crate::kernels) const TILES: usize = 16;
+const SLABS: usize = 8;
+const TILES: usize = 16;
 /// Blocks that keep a GPU busy without sharing.
 const ENOUGH: usize = 2048;
 /// Sums worth sharing.
@@ -119,15 +119,10 @@ fn product_kernel(
     #[comptime] polynomial: bool,
 ) {
     let side = comptime!(SIDE as u32);
-    let (first, every, index) = if comptime!(shared) {
-        let index = CUBE_POS as u32 * comptime!(TILES as u32) + UNIT_POS_X;
-        (UNIT_POS_Y, comptime!(SLABS as u32).runtime(), index)
-    } else {
-        (0u32.runtime(), 1u32.runtime(), ABSOLUTE_POS as u32)
-    };
+    let (first, every, index) = dealt(shared);
     let block = min(index, blocks - 1);
-    let across = (columns + side - 1) / side;
-    let down = (rows + side - 1) / side;
+    let across = columns.div_ceil(side);
+    let down = rows.div_ceil(side);
     let left = block % across;
     let top = block / across % down;
     let matrix = block / across / down;
@@ -192,6 +187,17 @@ fn product_kernel(
     }
 }
 
+/// The first term of a thread's sums, how many it goes on by, and its block.
+#[cube]
+pub(in crate::kernels) fn dealt(#[comptime] shared: bool) -> (u32, u32, u32) {
+    if comptime!(shared) {
+        let index = CUBE_POS as u32 * comptime!(TILES as u32) + UNIT_POS_X;
+        (UNIT_POS_Y, comptime!(SLABS as u32).runtime(), index)
+    } else {
+        (0u32.runtime(), 1u32.runtime(), ABSOLUTE_POS as u32)
+    }
+}
+
 /// The sums of all threads of a block, in the first of them.
 #[cube]
 pub(in crate::kernels) fn add_slabs(sums: &Sequence<RuntimeCell<f32>>) {
@@ -236,6 +242,20 @@ pub(in crate::kernels) fn polynomial(
     launch(a.clone(), a, count, shape, steps, Some(p))
 }
 
+/// Whether threads share blocks whose sums have `terms` terms, and the workgroups.
+pub(in crate::kernels) fn deal(
+    on: &CubeTensor,
+    blocks: usize,
+    terms: usize,
+) -> (bool, CubeCount, CubeDim) {
+    if blocks < ENOUGH && terms >= LONG {
+        let count = CubeCount::new_1d(blocks.div_ceil(TILES) as u32);
+        return (true, count, CubeDim::new_2d(TILES as u32, SLABS as u32));
+    }
+    let (count, dim) = grid(on, blocks);
+    (false, count, dim)
+}
+
 fn launch(
     a: Operand,
     b: Operand,
@@ -250,14 +270,13 @@ fn launch(
     if blocks == 0 {
         return out;
     }
-    let shared = p.is_none() && blocks < ENOUGH && inner >= LONG;
-    let (count, dim) = if shared {
-        (
-            CubeCount::new_1d(blocks.div_ceil(TILES) as u32),
-            CubeDim::new_2d(TILES as u32, SLABS as u32),
-        )
-    } else {
-        grid(&out, blocks)
+    let (shared, count, dim) = match p {
+        // A square matrix with sums worth sharing has blocks enough.
+        Some(_) => {
+            let (count, dim) = grid(&out, blocks);
+            (false, count, dim)
+        }
+        None => deal(&out, blocks, inner),
     };
     let client = out.client.clone();
     let coefficients = p.map_or(CoefficientsLaunch::new(0.0, 0.0, 1.0), |p| {

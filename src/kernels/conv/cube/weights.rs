@@ -1,5 +1,5 @@
-//! The gradient of a convolution's weights: a block of four output channels and four weights of each, whose sums over
-//! all pictures and positions eight threads share.
+//! The gradient of a convolution's weights: a block of four output channels and four weights of each, whose sums go
+//! over all pictures and positions.
 
 #![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
 
@@ -7,24 +7,32 @@ use super::{Geometry, geometry};
 use crate::kernels::ConvParams;
 use crate::kernels::cube::{
     empty,
-    product::{SIDE, SLABS, TILES, add_slabs},
+    product::{SIDE, add_slabs, deal, dealt},
 };
 use burn::backend::TensorMetadata;
 use burn::tensor::Shape;
 use burn_cubecl::{kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::prelude::*;
 
-/// `dw [C_out, C_in · k²]` of `x [R, C_in, H, W]` and `grad [R, C_out, H', W']`. A thread takes every [`SLABS`]th line of
-/// all pictures' outputs.
+/// `dw [C_out, C_in · k²]` of `x [R, C_in, H, W]` and `grad [R, C_out, H', W']`. Where blocks are few, threads share
+/// one, each with some lines of all pictures' outputs.
 #[cube(launch_unchecked)]
-fn weights_kernel(x: &[f32], grad: &[f32], dw: &mut [f32], rows: u32, blocks: u32, g: &Geometry) {
+fn weights_kernel(
+    x: &[f32],
+    grad: &[f32],
+    dw: &mut [f32],
+    rows: u32,
+    blocks: u32,
+    g: &Geometry,
+    #[comptime] shared: bool,
+) {
     let side = comptime!(SIDE as u32);
-    let index = CUBE_POS as u32 * comptime!(TILES as u32) + UNIT_POS_X;
+    let (first, every, index) = dealt(shared);
     let block = min(index, blocks - 1);
     let taps = g.kernel * g.kernel;
     let width = g.from_channels * taps;
-    let across = (width + side - 1) / side;
-    let down = (g.to_channels + side - 1) / side;
+    let across = width.div_ceil(side);
+    let down = g.to_channels.div_ceil(side);
     let left = block % across;
     let top = block / across;
     let (x_size, y_size) = (g.from_height * g.from_width, g.to_height * g.to_width);
@@ -50,7 +58,7 @@ fn weights_kernel(x: &[f32], grad: &[f32], dw: &mut [f32], rows: u32, blocks: u3
     let mut starts = Array::<u32>::new(SIDE);
     let mut inside = Array::<bool>::new(SIDE);
     let mut pixels = Array::<f32>::new(SIDE);
-    let mut at = UNIT_POS_Y;
+    let mut at = first;
     while at < rows * g.to_height {
         let row = at / g.to_height;
         let line = at % g.to_height;
@@ -61,9 +69,9 @@ fn weights_kernel(x: &[f32], grad: &[f32], dw: &mut [f32], rows: u32, blocks: u3
             let first = row * g.from_channels * x_size + pixels_at[j];
             starts[j] = first + select(inside[j], from * g.from_width, 0u32);
         }
-        let mut y_at = row * g.to_channels * y_size + line * g.to_width;
+        let y_at = row * g.to_channels * y_size + line * g.to_width;
         let mut step = 0u32.runtime();
-        for _ in 0..g.to_width {
+        for position in 0..g.to_width {
             #[unroll]
             for j in 0..SIDE {
                 let column = step + columns[j];
@@ -73,26 +81,27 @@ fn weights_kernel(x: &[f32], grad: &[f32], dw: &mut [f32], rows: u32, blocks: u3
             }
             #[unroll]
             for i in 0..SIDE {
-                let slope = grad[(maps_at[i] + y_at) as usize];
+                let slope = grad[(maps_at[i] + y_at + position) as usize];
                 #[unroll]
                 for j in 0..SIDE {
                     let sum = &sums[i * SIDE + j];
                     sum.store(sum.read() + slope * pixels[j]);
                 }
             }
-            y_at += 1;
             step += g.stride;
         }
-        at += comptime!(SLABS as u32);
+        at += every;
     }
-    add_slabs(&sums);
+    if comptime!(shared) {
+        add_slabs(&sums);
+    }
     #[unroll]
     for i in 0..SIDE {
         let channel = top + i as u32 * down;
         #[unroll]
         for j in 0..SIDE {
             let weight = left + j as u32 * across;
-            if index < blocks && UNIT_POS_Y == 0 && channel < g.to_channels && weight < width {
+            if index < blocks && first == 0 && channel < g.to_channels && weight < width {
                 dw[(channel * width + weight) as usize] = sums[i * SIDE + j].read();
             }
         }
@@ -105,20 +114,23 @@ pub(super) fn backward(x: CubeTensor, w: Shape, grad: CubeTensor, p: ConvParams)
     let blocks = w[0].div_ceil(SIDE) * (w[1] * w[2] * w[3]).div_ceil(SIDE);
     let g = geometry(&x.shape(), &grad.shape(), w[2], p);
     let rows = x.shape()[0] as u32;
+    let lines = grad.shape()[0] * grad.shape()[2];
     let dw = empty(&x, w);
     let client = dw.client.clone();
+    let (shared, count, dim) = deal(&dw, blocks, lines * grad.shape()[3]);
     // SAFETY: channels and weights are clamped to those there are, pixels to their line.
     unsafe {
         weights_kernel::launch_unchecked(
             &client,
-            CubeCount::new_1d(blocks.div_ceil(TILES) as u32),
-            CubeDim::new_2d(TILES as u32, SLABS as u32),
+            count,
+            dim,
             x.into_buffer_arg(),
             grad.into_buffer_arg(),
             dw.clone().into_buffer_arg(),
             rows,
             blocks as u32,
             g,
+            shared,
         );
     }
     dw
