@@ -25,7 +25,7 @@ use super::{Output, freeze_front, trained_blocks};
 use crate::config::{Freeze, Ge2msTConfig, Readout, TemporalForm};
 use crate::kernels;
 use burn::module::{Module, Param};
-use burn::tensor::{Tensor, activation::softmax, module::linear};
+use burn::tensor::{Tensor, activation::softmax};
 
 /// Ge²mS-T (see [`Ge2msTConfig`] for the picture).
 #[derive(Module, Debug)]
@@ -63,7 +63,12 @@ impl Head {
 
     /// `[…, C] -> […, classes]`.
     pub(super) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        linear(x, self.weight.val(), Some(self.bias.val()))
+        let mut shape = x.dims();
+        let rows = shape[..D - 1].iter().product();
+        let product = self.product(x.reshape([rows, shape[D - 1]]));
+        let logits = product + self.bias.val().unsqueeze::<2>();
+        shape[D - 1] = logits.dims()[1];
+        logits.reshape(shape)
     }
 
     /// `[R, C] -> [R, classes]` without the bias, for those that add it on the way.
