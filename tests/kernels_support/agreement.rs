@@ -59,23 +59,32 @@ pub async fn figures(device: &Device) -> Figures {
     for p in lif_cases().iter().filter(|p| p.smooth) {
         norm_lif_figures(&device, p, [4, 30, 12, 3], &mut figures).await;
     }
-    // 301 rows: threads share the sums of the weights' gradient.
-    for (rows, layer) in [(150, [1, 8, 12]), (150, [4, 8, 12]), (301, [3, 5, 7])] {
+    // 301 rows: threads share the sums of the weights' gradient. 2,053: blocks are many, and large.
+    for (rows, layer) in [
+        (150, [1, 8, 12]),
+        (150, [4, 8, 12]),
+        (301, [3, 5, 7]),
+        (2053, [1, 5, 31]),
+    ] {
         linear_figures(&device, rows, layer, &mut figures).await;
     }
     synapse_figures(&device, 3, [4, 8, 12, 8], 3, 2, &mut figures).await;
     // No side and no number of channels is a multiple of a thread's block; a stride that leaves pixels out; sums that
-    // threads share, in the first, and sums that each has for itself.
-    for (stride, padding, groups, kernel) in
-        [(1, 1, 1, 3), (2, 1, 1, 3), (3, 0, 1, 2), (1, 1, 2, 3)]
-    {
+    // threads share, in the first, and sums that each has for itself; blocks that are large, of maps and of weights.
+    for (channels, sides, kernel, [stride, padding, groups]) in [
+        ([5, 6, 10], [9, 7], 3, [1, 1, 1]),
+        ([5, 6, 10], [9, 7], 3, [2, 1, 1]),
+        ([5, 6, 10], [9, 7], 2, [3, 0, 1]),
+        ([5, 6, 10], [9, 7], 3, [1, 1, 2]),
+        ([8, 2, 10], [24, 23], 3, [1, 1, 1]),
+        ([2, 184, 40], [3, 3], 3, [1, 1, 1]),
+    ] {
         let p = ConvParams {
             stride,
             padding,
             groups,
         };
-        let channels = [5, 6, 10];
-        conv_figures(&device, channels, [9, 7], kernel, p, &mut figures).await;
+        conv_figures(&device, channels, sides, kernel, p, &mut figures).await;
     }
     drawn_figures(&device, &mut figures).await;
     figures

@@ -7,14 +7,11 @@
 mod weights;
 
 use super::{ConvGrad, ConvOps, ConvParams};
-use crate::kernels::cube::{empty, grid, product::SIDE};
+use crate::kernels::cube::{empty, product::Deal};
 use burn::backend::{TensorMetadata, ops::ModuleOps, tensor::FloatTensor};
 use burn::tensor::{Shape, ops::ConvOptions};
 use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::prelude::*;
-
-/// Channels of a thread's block; its positions are [`SIDE`].
-const TALL: usize = 8;
 
 /// Sides of the kernel and of the maps, and the channels: of what is read and of what is written.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
@@ -41,6 +38,7 @@ fn gather_kernel(
     rows: u32,
     blocks: u32,
     g: &Geometry,
+    #[comptime] side: usize,
     #[comptime] backward: bool,
 ) {
     if ABSOLUTE_POS as u32 >= blocks {
@@ -53,8 +51,8 @@ fn gather_kernel(
     };
     let (height, width) = (g.to_height.div_ceil(apart), g.to_width.div_ceil(apart));
     let positions = rows * height * width;
-    let across = positions.div_ceil(comptime!(SIDE as u32));
-    let down = g.to_channels.div_ceil(comptime!(TALL as u32));
+    let across = positions.div_ceil(comptime!(side as u32));
+    let down = g.to_channels.div_ceil(comptime!(side as u32));
     let block = ABSOLUTE_POS as u32;
     let left = block % across;
     let top = block / across % down;
@@ -69,34 +67,34 @@ fn gather_kernel(
     } else {
         (taps, g.from_channels * taps)
     };
-    let mut channels_at = Array::<u32>::new(TALL);
-    let mut maps = Array::<u32>::new(SIDE);
-    let mut lines = Array::<u32>::new(SIDE);
-    let mut columns = Array::<u32>::new(SIDE);
+    let mut channels_at = Array::<u32>::new(side);
+    let mut maps = Array::<u32>::new(side);
+    let mut lines = Array::<u32>::new(side);
+    let mut columns = Array::<u32>::new(side);
     let mut sums = Sequence::<RuntimeCell<f32>>::new();
     #[unroll]
-    for i in 0..TALL {
+    for i in 0..side {
         channels_at[i] = min(top + i as u32 * down, g.to_channels - 1) * w_to;
         #[unroll]
-        for _ in 0..SIDE {
+        for _ in 0..side {
             sums.push(RuntimeCell::new(0.0f32));
         }
     }
     #[unroll]
-    for j in 0..SIDE {
+    for j in 0..side {
         let position = min(left + j as u32 * across, positions - 1);
         maps[j] = position / (height * width);
         lines[j] = position / width % height * apart + first_line;
         columns[j] = position % width * apart + first_column;
     }
-    let mut pixels_at = Array::<u32>::new(SIDE);
-    let mut inside = Array::<bool>::new(SIDE);
-    let mut pixels = Array::<f32>::new(SIDE);
+    let mut pixels_at = Array::<u32>::new(side);
+    let mut inside = Array::<bool>::new(side);
+    let mut pixels = Array::<f32>::new(side);
     for u in 0..g.kernel {
         for v in 0..g.kernel {
             let mut any = false.runtime();
             #[unroll]
-            for j in 0..SIDE {
+            for j in 0..side {
                 // Below zero wraps around and is outside too.
                 let mut line = lines[j];
                 let mut column = columns[j];
@@ -122,16 +120,16 @@ fn gather_kernel(
                 let mut from_at = 0u32.runtime();
                 for _ in 0..g.from_channels {
                     #[unroll]
-                    for j in 0..SIDE {
+                    for j in 0..side {
                         let pixel = from[(pixels_at[j] + from_at) as usize];
                         pixels[j] = select(inside[j], pixel, 0.0f32);
                     }
                     #[unroll]
-                    for i in 0..TALL {
+                    for i in 0..side {
                         let factor = w[(channels_at[i] + w_at) as usize];
                         #[unroll]
-                        for j in 0..SIDE {
-                            let sum = &sums[i * SIDE + j];
+                        for j in 0..side {
+                            let sum = &sums[i * side + j];
                             sum.store(sum.read() + factor * pixels[j]);
                         }
                     }
@@ -142,15 +140,15 @@ fn gather_kernel(
         }
     }
     #[unroll]
-    for j in 0..SIDE {
+    for j in 0..side {
         let own = left + j as u32 * across < positions;
         let inside = own && lines[j] < g.to_height && columns[j] < g.to_width;
         let at = maps[j] * g.to_channels * to_size + lines[j] * g.to_width + columns[j];
         #[unroll]
-        for i in 0..TALL {
+        for i in 0..side {
             let channel = top + i as u32 * down;
             if inside && channel < g.to_channels {
-                to[(at + channel * to_size) as usize] = sums[i * SIDE + j].read();
+                to[(at + channel * to_size) as usize] = sums[i * side + j].read();
             }
         }
     }
@@ -177,27 +175,29 @@ fn gather(
     let [from, w] = [from, w].map(into_contiguous);
     let apart = if backward { p.stride } else { 1 };
     let positions = shape[0] * shape[2].div_ceil(apart) * shape[3].div_ceil(apart);
-    let blocks = apart * apart * positions.div_ceil(SIDE) * shape[1].div_ceil(TALL);
+    let channels = shape[1];
     let g = geometry(&from.shape(), &shape, w.shape()[2], p);
     let rows = shape[0] as u32;
     let to = empty(&from, shape);
-    if blocks == 0 {
+    // Never shared: channels under a kernel are no long sum.
+    let deal = Deal::new(&to, apart * apart, [channels, positions], 0);
+    if deal.blocks == 0 {
         return to;
     }
-    let (count, dim) = grid(&to, blocks);
     let client = to.client.clone();
     // SAFETY: positions and channels are clamped to those of the maps, pixels to their map.
     unsafe {
         gather_kernel::launch_unchecked(
             &client,
-            count,
-            dim,
+            deal.count,
+            deal.dim,
             from.into_buffer_arg(),
             w.into_buffer_arg(),
             to.clone().into_buffer_arg(),
             rows,
-            blocks as u32,
+            deal.blocks as u32,
             g,
+            deal.side,
             backward,
         );
     }

@@ -1,9 +1,10 @@
 //! Matrix products on the GPU, whose operands are read and whose result is written where they are: transposed, in
 //! channel groups, with their channels interleaved, all of it in one dispatch.
 //!
-//! A thread keeps a block of [`SIDE`]² sums in registers and reads its operands straight from memory, so that a number
-//! read serves four multiplications; caches do the rest. burn's own product without autotune and tensor cores stages its
-//! operands in shared memory between barriers, which on a processor (SwiftShader) costs eight times as much.
+//! A thread keeps a block of sums in registers and reads its operands straight from memory, so that a number read serves
+//! four or eight multiplications; caches do the rest. burn's own product without autotune and tensor cores stages its
+//! operands in shared memory between barriers, which on a processor (SwiftShader) costs eight times as much as blocks of
+//! 4², and those cost nearly twice as much as blocks of 8².
 
 #![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
 
@@ -12,12 +13,15 @@ use burn::tensor::Shape;
 use burn_cubecl::{kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::prelude::*;
 
-/// Rows and columns of a thread's block.
-pub(in crate::kernels) const SIDE: usize = 4;
-/// Threads that share a block where blocks are few and sums are long, and blocks of such a workgroup.
+/// Rows and columns of a thread's block: where blocks are many, and where they are few.
+const LARGE: usize = 8;
+const SMALL: usize = 4;
+/// Large blocks that keep a GPU busy.
+const MANY: usize = 1024;
+/// Threads that share a small block where even those are few and sums are long, and blocks of such a workgroup.
 const SLABS: usize = 8;
 const TILES: usize = 16;
-/// Blocks that keep a GPU busy without sharing.
+/// Small blocks that keep a GPU busy without sharing.
 const ENOUGH: usize = 2048;
 /// Sums worth sharing.
 const LONG: usize = 256;
@@ -115,47 +119,47 @@ fn product_kernel(
     b_strides: &Strides,
     out_strides: &Strides,
     p: &Coefficients,
+    #[comptime] side: usize,
     #[comptime] shared: bool,
     #[comptime] polynomial: bool,
 ) {
-    let side = comptime!(SIDE as u32);
     let (first, every, index) = dealt(shared);
     let block = min(index, blocks - 1);
-    let across = columns.div_ceil(side);
-    let down = rows.div_ceil(side);
+    let across = columns.div_ceil(comptime!(side as u32));
+    let down = rows.div_ceil(comptime!(side as u32));
     let left = block % across;
     let top = block / across % down;
     let matrix = block / across / down;
 
-    let mut rows_at = Array::<u32>::new(SIDE);
-    let mut columns_at = Array::<u32>::new(SIDE);
+    let mut rows_at = Array::<u32>::new(side);
+    let mut columns_at = Array::<u32>::new(side);
     let mut sums = Sequence::<RuntimeCell<f32>>::new();
     #[unroll]
-    for i in 0..SIDE {
+    for i in 0..side {
         let row = min(top + i as u32 * down, rows - 1);
         let column = min(left + i as u32 * across, columns - 1);
         rows_at[i] = matrix * a_strides.matrix + row * a_strides.row;
         columns_at[i] = matrix * b_strides.matrix + column * b_strides.column;
         #[unroll]
-        for _ in 0..SIDE {
+        for _ in 0..side {
             sums.push(RuntimeCell::new(0.0f32));
         }
     }
-    let mut line = Array::<f32>::new(SIDE);
+    let mut line = Array::<f32>::new(side);
     let mut e = first;
     let mut a_at = first * a_strides.column;
     let mut b_at = first * b_strides.row;
     while e < inner {
         #[unroll]
-        for j in 0..SIDE {
+        for j in 0..side {
             line[j] = b[(columns_at[j] + b_at) as usize];
         }
         #[unroll]
-        for i in 0..SIDE {
+        for i in 0..side {
             let own = a[(rows_at[i] + a_at) as usize];
             #[unroll]
-            for j in 0..SIDE {
-                let sum = &sums[i * SIDE + j];
+            for j in 0..side {
+                let sum = &sums[i * side + j];
                 sum.store(sum.read() + own * line[j]);
             }
         }
@@ -168,13 +172,13 @@ fn product_kernel(
     }
     let to = matrix * out_strides.matrix;
     #[unroll]
-    for i in 0..SIDE {
+    for i in 0..side {
         let row = top + i as u32 * down;
         #[unroll]
-        for j in 0..SIDE {
+        for j in 0..side {
             let column = left + j as u32 * across;
             if index < blocks && first == 0 && row < rows && column < columns {
-                let mut value = sums[i * SIDE + j].read();
+                let mut value = sums[i * side + j].read();
                 if comptime!(polynomial) {
                     let own = a[(rows_at[i] + column * a_strides.column) as usize];
                     value = p.product * value + p.own * own;
@@ -201,15 +205,15 @@ pub(in crate::kernels) fn dealt(#[comptime] shared: bool) -> (u32, u32, u32) {
 /// The sums of all threads of a block, in the first of them.
 #[cube]
 pub(in crate::kernels) fn add_slabs(sums: &Sequence<RuntimeCell<f32>>) {
-    let mut parts = Shared::<[f32]>::new_slice(comptime!(SLABS * TILES * SIDE * SIDE));
+    let mut parts = Shared::<[f32]>::new_slice(comptime!(SLABS * TILES * SMALL * SMALL));
     #[unroll]
-    for i in 0..SIDE * SIDE {
+    for i in 0..SMALL * SMALL {
         parts[i * SLABS * TILES + UNIT_POS as usize] = sums[i].read();
     }
     sync_cube();
     if UNIT_POS_Y == 0 {
         #[unroll]
-        for i in 0..SIDE * SIDE {
+        for i in 0..SMALL * SMALL {
             let mut sum = 0.0f32;
             #[unroll]
             for slab in 0..SLABS {
@@ -242,18 +246,44 @@ pub(in crate::kernels) fn polynomial(
     launch(a.clone(), a, count, shape, steps, Some(p))
 }
 
-/// Whether threads share blocks whose sums have `terms` terms, and the workgroups.
-pub(in crate::kernels) fn deal(
-    on: &CubeTensor,
-    blocks: usize,
-    terms: usize,
-) -> (bool, CubeCount, CubeDim) {
-    if blocks < ENOUGH && terms >= LONG {
-        let count = CubeCount::new_1d(blocks.div_ceil(TILES) as u32);
-        return (true, count, CubeDim::new_2d(TILES as u32, SLABS as u32));
+/// How a batch of `[rows, columns]` sums is dealt to threads.
+pub(in crate::kernels) struct Deal {
+    /// Rows and columns of a block.
+    pub side: usize,
+    pub blocks: usize,
+    /// Whether threads share them.
+    pub shared: bool,
+    pub count: CubeCount,
+    pub dim: CubeDim,
+}
+
+impl Deal {
+    /// Of `count` such matrices of sums with `terms` terms.
+    pub fn new(on: &CubeTensor, count: usize, [rows, columns]: [usize; 2], terms: usize) -> Self {
+        let blocks_of = |side: usize| count * rows.div_ceil(side) * columns.div_ceil(side);
+        let side = if blocks_of(LARGE) >= MANY {
+            LARGE
+        } else {
+            SMALL
+        };
+        let blocks = blocks_of(side);
+        let shared = side == SMALL && blocks < ENOUGH && terms >= LONG;
+        let (count, dim) = if shared {
+            (
+                CubeCount::new_1d(blocks.div_ceil(TILES) as u32),
+                CubeDim::new_2d(TILES as u32, SLABS as u32),
+            )
+        } else {
+            grid(on, blocks)
+        };
+        Self {
+            side,
+            blocks,
+            shared,
+            count,
+            dim,
+        }
     }
-    let (count, dim) = grid(on, blocks);
-    (false, count, dim)
 }
 
 fn launch(
@@ -266,18 +296,10 @@ fn launch(
 ) -> CubeTensor {
     let out = empty(&a.tensor, shape);
     let ([rows, inner], [_, columns]) = (a.shape, b.shape);
-    let blocks = count * rows.div_ceil(SIDE) * columns.div_ceil(SIDE);
-    if blocks == 0 {
+    let deal = Deal::new(&out, count, [rows, columns], inner);
+    if deal.blocks == 0 {
         return out;
     }
-    let (shared, count, dim) = match p {
-        // A square matrix with sums worth sharing has blocks enough.
-        Some(_) => {
-            let (count, dim) = grid(&out, blocks);
-            (false, count, dim)
-        }
-        None => deal(&out, blocks, inner),
-    };
     let client = out.client.clone();
     let coefficients = p.map_or(CoefficientsLaunch::new(0.0, 0.0, 1.0), |p| {
         CoefficientsLaunch::new(p.diagonal, p.own, p.product)
@@ -287,12 +309,12 @@ fn launch(
     unsafe {
         product_kernel::launch_unchecked(
             &client,
-            count,
-            dim,
+            deal.count,
+            deal.dim,
             a.tensor.into_buffer_arg(),
             b.tensor.into_buffer_arg(),
             out.clone().into_buffer_arg(),
-            blocks as u32,
+            deal.blocks as u32,
             rows as u32,
             inner as u32,
             columns as u32,
@@ -300,7 +322,8 @@ fn launch(
             b.steps.launch(),
             steps.launch(),
             coefficients,
-            shared,
+            deal.side,
+            deal.shared,
             p.is_some(),
         );
     }

@@ -1,4 +1,4 @@
-//! The gradient of a convolution's weights: a block of four output channels and four weights of each, whose sums go
+//! The gradient of a convolution's weights: a block of output channels and of weights of each, whose sums go
 //! over all pictures and positions.
 
 #![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
@@ -7,7 +7,7 @@ use super::{Geometry, geometry};
 use crate::kernels::ConvParams;
 use crate::kernels::cube::{
     empty,
-    product::{SIDE, add_slabs, deal, dealt},
+    product::{Deal, add_slabs, dealt},
 };
 use burn::backend::TensorMetadata;
 use burn::tensor::Shape;
@@ -24,26 +24,26 @@ fn weights_kernel(
     rows: u32,
     blocks: u32,
     g: &Geometry,
+    #[comptime] side: usize,
     #[comptime] shared: bool,
 ) {
-    let side = comptime!(SIDE as u32);
     let (first, every, index) = dealt(shared);
     let block = min(index, blocks - 1);
     let taps = g.kernel * g.kernel;
     let width = g.from_channels * taps;
-    let across = width.div_ceil(side);
-    let down = g.to_channels.div_ceil(side);
+    let across = width.div_ceil(comptime!(side as u32));
+    let down = g.to_channels.div_ceil(comptime!(side as u32));
     let left = block % across;
     let top = block / across;
     let (x_size, y_size) = (g.from_height * g.from_width, g.to_height * g.to_width);
 
-    let mut maps_at = Array::<u32>::new(SIDE);
-    let mut pixels_at = Array::<u32>::new(SIDE);
-    let mut lines = Array::<u32>::new(SIDE);
-    let mut columns = Array::<u32>::new(SIDE);
+    let mut maps_at = Array::<u32>::new(side);
+    let mut pixels_at = Array::<u32>::new(side);
+    let mut lines = Array::<u32>::new(side);
+    let mut columns = Array::<u32>::new(side);
     let mut sums = Sequence::<RuntimeCell<f32>>::new();
     #[unroll]
-    for i in 0..SIDE {
+    for i in 0..side {
         maps_at[i] = min(top + i as u32 * down, g.to_channels - 1) * y_size;
         let weight = min(left + i as u32 * across, width - 1);
         pixels_at[i] = weight / taps * x_size;
@@ -51,19 +51,19 @@ fn weights_kernel(
         lines[i] = weight % taps / g.kernel - g.padding;
         columns[i] = weight % g.kernel - g.padding;
         #[unroll]
-        for _ in 0..SIDE {
+        for _ in 0..side {
             sums.push(RuntimeCell::new(0.0f32));
         }
     }
-    let mut starts = Array::<u32>::new(SIDE);
-    let mut inside = Array::<bool>::new(SIDE);
-    let mut pixels = Array::<f32>::new(SIDE);
+    let mut starts = Array::<u32>::new(side);
+    let mut inside = Array::<bool>::new(side);
+    let mut pixels = Array::<f32>::new(side);
     let mut at = first;
     while at < rows * g.to_height {
         let row = at / g.to_height;
         let line = at % g.to_height;
         #[unroll]
-        for j in 0..SIDE {
+        for j in 0..side {
             let from = line * g.stride + lines[j];
             inside[j] = from < g.from_height;
             let first = row * g.from_channels * x_size + pixels_at[j];
@@ -73,18 +73,18 @@ fn weights_kernel(
         let mut step = 0u32.runtime();
         for position in 0..g.to_width {
             #[unroll]
-            for j in 0..SIDE {
+            for j in 0..side {
                 let column = step + columns[j];
                 let hit = inside[j] && column < g.from_width;
                 let pixel = x[(starts[j] + select(hit, column, 0u32)) as usize];
                 pixels[j] = select(hit, pixel, 0.0f32);
             }
             #[unroll]
-            for i in 0..SIDE {
+            for i in 0..side {
                 let slope = grad[(maps_at[i] + y_at + position) as usize];
                 #[unroll]
-                for j in 0..SIDE {
-                    let sum = &sums[i * SIDE + j];
+                for j in 0..side {
+                    let sum = &sums[i * side + j];
                     sum.store(sum.read() + slope * pixels[j]);
                 }
             }
@@ -96,13 +96,13 @@ fn weights_kernel(
         add_slabs(&sums);
     }
     #[unroll]
-    for i in 0..SIDE {
+    for i in 0..side {
         let channel = top + i as u32 * down;
         #[unroll]
-        for j in 0..SIDE {
+        for j in 0..side {
             let weight = left + j as u32 * across;
             if index < blocks && first == 0 && channel < g.to_channels && weight < width {
-                dw[(channel * width + weight) as usize] = sums[i * SIDE + j].read();
+                dw[(channel * width + weight) as usize] = sums[i * side + j].read();
             }
         }
     }
@@ -111,26 +111,30 @@ fn weights_kernel(
 /// The gradient in the weights' shape.
 pub(super) fn backward(x: CubeTensor, w: Shape, grad: CubeTensor, p: ConvParams) -> CubeTensor {
     let [x, grad] = [x, grad].map(into_contiguous);
-    let blocks = w[0].div_ceil(SIDE) * (w[1] * w[2] * w[3]).div_ceil(SIDE);
+    let sums = [w[0], w[1] * w[2] * w[3]];
     let g = geometry(&x.shape(), &grad.shape(), w[2], p);
     let rows = x.shape()[0] as u32;
     let lines = grad.shape()[0] * grad.shape()[2];
     let dw = empty(&x, w);
     let client = dw.client.clone();
-    let (shared, count, dim) = deal(&dw, blocks, lines * grad.shape()[3]);
+    let deal = Deal::new(&dw, 1, sums, lines * grad.shape()[3]);
+    if deal.blocks == 0 {
+        return dw;
+    }
     // SAFETY: channels and weights are clamped to those there are, pixels to their line.
     unsafe {
         weights_kernel::launch_unchecked(
             &client,
-            count,
-            dim,
+            deal.count,
+            deal.dim,
             x.into_buffer_arg(),
             grad.into_buffer_arg(),
             dw.clone().into_buffer_arg(),
             rows,
-            blocks as u32,
+            deal.blocks as u32,
             g,
-            shared,
+            deal.side,
+            deal.shared,
         );
     }
     dw
