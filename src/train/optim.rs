@@ -70,12 +70,12 @@ impl FlatAdamW {
             weights,
             rules,
         } = self.flat.take().unwrap_or_else(|| Flat::new(&network));
-        let mut grad = params::flatten_gradients(&network, &layout, &mut grads);
+        let grad = params::flatten_gradients(&network, &layout, &mut grads);
         let (time, first, second) = self
             .moments
             .take()
             .unwrap_or_else(|| (0, grad.zeros_like(), grad.zeros_like()));
-        let mut p = AdamWParams {
+        let p = AdamWParams {
             lr: update.lr as f32,
             weight_decay: update.weight_decay as f32,
             clip_norm: update.clip_norm as f32,
@@ -84,22 +84,21 @@ impl FlatAdamW {
             epsilon: EPSILON,
             time: time + 1,
         };
+        // It needs the weights and the first moment as they were. Without it nobody else holds those, and the CPU changes
+        // them in place.
         let muon = (update.optimizer == Rule::Muon).then(|| {
-            // It needs the clipped gradient too, and the weights as they were. Without it nobody else holds those, and the
-            // CPU changes them in place.
-            grad = clip(grad.clone(), update.clip_norm);
-            p.clip_norm = 0.0;
-            weights.clone() * (1.0 - update.lr * update.weight_decay)
+            let kept = weights.clone() * (1.0 - update.lr * update.weight_decay);
+            (first.clone(), kept)
         });
         let before = AdamWState {
             weights,
             first,
             second,
         };
-        let mut after = adamw(before, grad.clone(), rules.clone(), p);
-        if let Some(kept) = muon {
-            // Nesterov's look-ahead.
-            let momentum = after.first.clone() * BETA_1 + grad * (1.0 - BETA_1);
+        let mut after = adamw(before, grad, rules.clone(), p);
+        if let Some((first, kept)) = muon {
+            // Nesterov's look-ahead, β₁ m + (1 - β₁) g of the clipped gradient g, which is in the moment m already.
+            let momentum = after.first.clone() * (1.0 + BETA_1) - first * BETA_1;
             let moved = after.weights.clone();
             after.weights = with_muon(&network, &layout, &moved, &kept, &momentum, update.lr);
         }
@@ -221,13 +220,3 @@ fn with_muon<M: Module>(
 const THRESHOLD_RATE: f32 = 0.1;
 /// Thresholds stay above this.
 const THRESHOLD_FLOOR: f32 = 1.0 / 64.0;
-
-/// Scale so that the global L2 norm is at most `bound`; no readback.
-fn clip(grad: Tensor<1>, bound: f64) -> Tensor<1> {
-    if bound <= 0.0 {
-        return grad;
-    }
-    let norm = grad.clone().square().sum().sqrt();
-    let scale = (norm + 1e-6).recip() * bound;
-    grad * scale.clamp_max(1.0)
-}

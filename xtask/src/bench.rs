@@ -50,7 +50,7 @@ const PATIENCE: Duration = Duration::from_secs(1500);
 /// Runs in each worker first. The counters go in with the worker's first message, which it sends when its
 /// device is open: while the worker is held at its start, WebGPU's interfaces are not there yet.
 const WORKER_SCRIPT: &str = r"
-self.noted = { dispatches: 0, counting: false, events: [] };
+self.noted = { dispatches: 0, modules: 0, counting: false, events: [] };
 const count = () => {
   const encoder = self.GPUComputePassEncoder?.prototype;
   if (self.noted.counting || !encoder) return;
@@ -59,6 +59,11 @@ const count = () => {
     const real = encoder[name];
     encoder[name] = function (...a) { self.noted.dispatches++; return real.apply(this, a); };
   }
+  const module = GPUDevice.prototype.createShaderModule;
+  GPUDevice.prototype.createShaderModule = function (...a) {
+    self.noted.modules++;
+    return module.apply(this, a);
+  };
 };
 const post = self.postMessage.bind(self);
 self.postMessage = (message, ...rest) => {
@@ -66,7 +71,8 @@ self.postMessage = (message, ...rest) => {
   const now = performance.now();
   if (message[0] instanceof Uint8Array)
     self.noted.events.push({
-      bytes: Array.from(message[0]), at: now, dispatches: self.noted.dispatches,
+      bytes: Array.from(message[0]), at: now,
+      dispatches: self.noted.dispatches, modules: self.noted.modules,
     });
   return post(message, ...rest);
 };";
@@ -143,6 +149,7 @@ fn measure(
         dense_dispatches: both_dispatches - spiking_dispatches,
         spiking_image_ms: mean(|note| note.spiking),
         dense_image_ms: mean(|note| note.dense),
+        modules: both.steps.first().map_or(f64::NAN, |first| first.modules),
     })
 }
 
@@ -160,6 +167,8 @@ struct Measured {
 struct Note {
     at: f64,
     dispatches: f64,
+    /// Shader modules made so far.
+    modules: f64,
     spiking: f64,
     dense: f64,
 }
@@ -254,6 +263,7 @@ fn notes(page: &mut Page, script: &str, wanted: fn(&Event) -> bool) -> Result<Ve
         notes.push(Note {
             at: number("at"),
             dispatches: number("dispatches"),
+            modules: number("modules"),
             spiking,
             dense,
         });

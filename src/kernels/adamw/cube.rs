@@ -12,6 +12,8 @@ use cubecl::prelude::*;
 /// Partial sums of the norm.
 const PARTS: usize = 64;
 const THREADS: usize = 128;
+/// Parameters of a thread.
+const EACH: usize = 8;
 
 /// [`AdamWParams`] in a kernel.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
@@ -64,6 +66,7 @@ fn squares_kernel(grad: &[f32], sums: &mut [f32]) {
     }
 }
 
+/// A thread moves [`EACH`] parameters, as many threads apart as there are: it adds up the norm's parts once for them.
 #[cube(launch)]
 fn update_kernel(
     weights: &[f32],
@@ -75,9 +78,9 @@ fn update_kernel(
     moved: &mut [f32],
     p: &Numbers,
 ) {
-    let i = ABSOLUTE_POS;
     let count = moved.len();
-    if i >= count {
+    let threads = count.div_ceil(EACH);
+    if ABSOLUTE_POS >= threads {
         terminate!();
     }
     let mut factor = 1.0f32;
@@ -88,15 +91,20 @@ fn update_kernel(
         }
         factor = min(p.clip_norm / (total.sqrt() + 1e-6), 1.0);
     }
-    let g = grad[i] * factor;
-    let m = p.beta_1 * first[i] + (1.0 - p.beta_1) * g;
-    let v = p.beta_2 * second[i] + (1.0 - p.beta_2) * g * g;
-    first[i] = m;
-    second[i] = v;
-    let step = m * p.first_corrected / ((v * p.second_corrected).sqrt() + p.epsilon);
-    let w = weights[i];
-    let decayed = p.weight_decay * rules[count + i] * w;
-    moved[i] = max(w - rules[i] * p.lr * (decayed + step), rules[2 * count + i]);
+    for turn in 0..EACH {
+        let i = ABSOLUTE_POS + turn * threads;
+        if i < count {
+            let g = grad[i] * factor;
+            let m = p.beta_1 * first[i] + (1.0 - p.beta_1) * g;
+            let v = p.beta_2 * second[i] + (1.0 - p.beta_2) * g * g;
+            first[i] = m;
+            second[i] = v;
+            let step = m * p.first_corrected / ((v * p.second_corrected).sqrt() + p.epsilon);
+            let w = weights[i];
+            let decayed = p.weight_decay * rules[count + i] * w;
+            moved[i] = max(w - rules[i] * p.lr * (decayed + step), rules[2 * count + i]);
+        }
+    }
 }
 
 /// The tensor for writing: itself if nobody else holds its memory.
@@ -128,7 +136,8 @@ impl AdamWOps for CubeBackend {
         }
         // Not in place: the network's tensors are windows into the old weights.
         let moved = like(&weights);
-        let (count, dim) = grid(&weights, weights.shape().num_elements());
+        let threads = weights.shape().num_elements().div_ceil(EACH);
+        let (count, dim) = grid(&weights, threads);
         update_kernel::launch(
             &client,
             count,

@@ -25,12 +25,14 @@ pub struct Figures {
     pub spiking_image_ms: f64,
     /// One picture through the dense twin.
     pub dense_image_ms: f64,
+    /// Shader modules compiled until both networks have made a step.
+    pub modules: f64,
 }
 
 /// One printed row: its name and the figure in it.
 type Row = (&'static str, fn(&Figures) -> f64);
 
-const ROWS: [Row; 8] = [
+const ROWS: [Row; 9] = [
     ("navigation to ready, ms", |f| f.ready_ms),
     ("first training step, ms", |f| f.first_step_ms),
     ("training step, spiking, ms", |f| f.spiking_step_ms),
@@ -39,6 +41,7 @@ const ROWS: [Row; 8] = [
     ("one image, dense, ms", |f| f.dense_image_ms),
     ("dispatches a step, spiking", |f| f.spiking_dispatches),
     ("dispatches a step, dense", |f| f.dense_dispatches),
+    ("shader modules, both networks", |f| f.modules),
 ];
 
 /// Prints times, dispatches and sizes.
@@ -84,6 +87,7 @@ mod tests {
             dense_dispatches: 0.0,
             spiking_image_ms: 9.5,
             dense_image_ms: 4.0,
+            modules: 0.0,
         };
         let webgpu = Figures {
             backend: "webgpu",
