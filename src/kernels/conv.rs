@@ -5,10 +5,11 @@
 //! dx = the same sum, scattered back      dw[o, c, u, v] = Σ_{r,i,j} dy[r, o, i, j] x[r, c, s i + u - p, s j + v - p]
 //! ```
 //!
-//! On a GPU all three are burn's own operations. On the CPU burn composes the weights' gradient of a convolution of
-//! transposed images, group by group, which took a third of a training step of a network with three convolutions;
-//! here it is one matrix product over the same patches as the forward pass, or a direct sum where every channel has
-//! a kernel of its own.
+//! On the CPU burn composes the weights' gradient of a convolution of transposed images, group by group, which took a
+//! third of a training step of a network with three convolutions; here it is one matrix product over the same patches as
+//! the forward pass, or a direct sum where every channel has a kernel of its own. On a GPU burn copies images channels last
+//! and back, dispatches of their own; here each of the three is one, but for convolutions in channel groups, which are
+//! burn's.
 
 mod autodiff;
 #[cfg(feature = "cube")]

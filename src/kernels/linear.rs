@@ -6,8 +6,9 @@
 //! dx[r, i C_in/g + c] = Σ_j dy[r, j g + i] w[i, c, j]      dw[i, c, j] = Σ_r x[r, i C_in/g + c] dy[r, j g + i]
 //! ```
 //!
-//! On a GPU these are burn's own operations. On the CPU burn's product of groups copies its operands into their order and
-//! its result out of it, and each product's result once more: a quarter of a training step.
+//! burn's product of groups copies its operands into their order and its result out of it; on the CPU, where each
+//! product's result is copied once more, that took a quarter of a training step. Here operands are read and results
+//! written where they are.
 
 mod autodiff;
 #[cfg(feature = "cube")]

@@ -3,8 +3,8 @@
 //!
 //! A thread keeps a block of sums in registers and reads its operands straight from memory, so that a number read serves
 //! four or eight multiplications; caches do the rest. burn's own product without autotune and tensor cores stages its
-//! operands in shared memory between barriers, which on a processor (SwiftShader) costs eight times as much as blocks of
-//! 4², and those cost nearly twice as much as blocks of 8².
+//! operands in shared memory between barriers, which a processor (SwiftShader) pays dearly, and has its operands copied
+//! into order first.
 
 #![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
 
