@@ -1,5 +1,6 @@
 //! What every CubeCL kernel here needs around its launch.
 
+pub(super) mod block;
 pub(super) mod product;
 
 use burn::backend::{DType, TensorMetadata};

@@ -7,7 +7,10 @@
 mod weights;
 
 use super::{ConvGrad, ConvOps, ConvParams};
-use crate::kernels::cube::{empty, product::Deal};
+use crate::kernels::cube::{
+    block::{Deal, add_line, zeros},
+    empty,
+};
 use burn::backend::{TensorMetadata, ops::ModuleOps, tensor::FloatTensor};
 use burn::tensor::{Shape, ops::ConvOptions};
 use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
@@ -71,14 +74,10 @@ fn gather_kernel(
     let mut maps = Array::<u32>::new(side);
     let mut lines = Array::<u32>::new(side);
     let mut columns = Array::<u32>::new(side);
-    let mut sums = Sequence::<RuntimeCell<f32>>::new();
+    let sums = zeros(side);
     #[unroll]
     for i in 0..side {
         channels_at[i] = min(top + i as u32 * down, g.to_channels - 1) * w_to;
-        #[unroll]
-        for _ in 0..side {
-            sums.push(RuntimeCell::new(0.0f32));
-        }
     }
     #[unroll]
     for j in 0..side {
@@ -127,11 +126,7 @@ fn gather_kernel(
                     #[unroll]
                     for i in 0..side {
                         let factor = w[(channels_at[i] + w_at) as usize];
-                        #[unroll]
-                        for j in 0..side {
-                            let sum = &sums[i * side + j];
-                            sum.store(sum.read() + factor * pixels[j]);
-                        }
+                        add_line(&sums, factor, &pixels, i, side);
                     }
                     w_at += w_from;
                     from_at += from_size;

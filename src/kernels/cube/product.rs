@@ -8,23 +8,13 @@
 
 #![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
 
-use super::{empty, grid};
+use super::{
+    block::{Deal, add_line, add_slabs, dealt, zeros},
+    empty,
+};
 use burn::tensor::Shape;
 use burn_cubecl::{kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::prelude::*;
-
-/// Rows and columns of a thread's block: where blocks are many, and where they are few.
-const LARGE: usize = 8;
-const SMALL: usize = 4;
-/// Large blocks that keep a GPU busy.
-const MANY: usize = 1024;
-/// Threads that share a small block where even those are few and sums are long, and blocks of such a workgroup.
-const SLABS: usize = 8;
-const TILES: usize = 16;
-/// Small blocks that keep a GPU busy without sharing.
-const ENOUGH: usize = 2048;
-/// Sums worth sharing.
-const LONG: usize = 256;
 
 /// Where the matrices of a batch are: distances from one to the next, from a row and from a column to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,17 +123,13 @@ fn product_kernel(
 
     let mut rows_at = Array::<u32>::new(side);
     let mut columns_at = Array::<u32>::new(side);
-    let mut sums = Sequence::<RuntimeCell<f32>>::new();
+    let sums = zeros(side);
     #[unroll]
     for i in 0..side {
         let row = min(top + i as u32 * down, rows - 1);
         let column = min(left + i as u32 * across, columns - 1);
         rows_at[i] = matrix * a_strides.matrix + row * a_strides.row;
         columns_at[i] = matrix * b_strides.matrix + column * b_strides.column;
-        #[unroll]
-        for _ in 0..side {
-            sums.push(RuntimeCell::new(0.0f32));
-        }
     }
     let mut line = Array::<f32>::new(side);
     let mut e = first;
@@ -157,11 +143,7 @@ fn product_kernel(
         #[unroll]
         for i in 0..side {
             let own = a[(rows_at[i] + a_at) as usize];
-            #[unroll]
-            for j in 0..side {
-                let sum = &sums[i * side + j];
-                sum.store(sum.read() + own * line[j]);
-            }
+            add_line(&sums, own, &line, i, side);
         }
         e += every;
         a_at += every * a_strides.column;
@@ -191,39 +173,6 @@ fn product_kernel(
     }
 }
 
-/// The first term of a thread's sums, how many it goes on by, and its block.
-#[cube]
-pub(in crate::kernels) fn dealt(#[comptime] shared: bool) -> (u32, u32, u32) {
-    if comptime!(shared) {
-        let index = CUBE_POS as u32 * comptime!(TILES as u32) + UNIT_POS_X;
-        (UNIT_POS_Y, comptime!(SLABS as u32).runtime(), index)
-    } else {
-        (0u32.runtime(), 1u32.runtime(), ABSOLUTE_POS as u32)
-    }
-}
-
-/// The sums of all threads of a block, in the first of them.
-#[cube]
-pub(in crate::kernels) fn add_slabs(sums: &Sequence<RuntimeCell<f32>>) {
-    let mut parts = Shared::<[f32]>::new_slice(comptime!(SLABS * TILES * SMALL * SMALL));
-    #[unroll]
-    for i in 0..SMALL * SMALL {
-        parts[i * SLABS * TILES + UNIT_POS as usize] = sums[i].read();
-    }
-    sync_cube();
-    if UNIT_POS_Y == 0 {
-        #[unroll]
-        for i in 0..SMALL * SMALL {
-            let mut sum = 0.0f32;
-            #[unroll]
-            for slab in 0..SLABS {
-                sum += parts[i * SLABS * TILES + slab * TILES + UNIT_POS_X as usize];
-            }
-            sums[i].store(sum);
-        }
-    }
-}
-
 /// `a b` for `count` pairs of matrices, in a new tensor of that shape.
 pub(in crate::kernels) fn product(
     a: Operand,
@@ -244,46 +193,6 @@ pub(in crate::kernels) fn polynomial(
     steps: Steps,
 ) -> CubeTensor {
     launch(a.clone(), a, count, shape, steps, Some(p))
-}
-
-/// How a batch of `[rows, columns]` sums is dealt to threads.
-pub(in crate::kernels) struct Deal {
-    /// Rows and columns of a block.
-    pub side: usize,
-    pub blocks: usize,
-    /// Whether threads share them.
-    pub shared: bool,
-    pub count: CubeCount,
-    pub dim: CubeDim,
-}
-
-impl Deal {
-    /// Of `count` such matrices of sums with `terms` terms.
-    pub fn new(on: &CubeTensor, count: usize, [rows, columns]: [usize; 2], terms: usize) -> Self {
-        let blocks_of = |side: usize| count * rows.div_ceil(side) * columns.div_ceil(side);
-        let side = if blocks_of(LARGE) >= MANY {
-            LARGE
-        } else {
-            SMALL
-        };
-        let blocks = blocks_of(side);
-        let shared = side == SMALL && blocks < ENOUGH && terms >= LONG;
-        let (count, dim) = if shared {
-            (
-                CubeCount::new_1d(blocks.div_ceil(TILES) as u32),
-                CubeDim::new_2d(TILES as u32, SLABS as u32),
-            )
-        } else {
-            grid(on, blocks)
-        };
-        Self {
-            side,
-            blocks,
-            shared,
-            count,
-            dim,
-        }
-    }
 }
 
 fn launch(

@@ -6,8 +6,8 @@
 use super::{Geometry, geometry};
 use crate::kernels::ConvParams;
 use crate::kernels::cube::{
+    block::{Deal, add_line, add_slabs, dealt, zeros},
     empty,
-    product::{Deal, add_slabs, dealt},
 };
 use burn::backend::TensorMetadata;
 use burn::tensor::Shape;
@@ -41,7 +41,7 @@ fn weights_kernel(
     let mut pixels_at = Array::<u32>::new(side);
     let mut lines = Array::<u32>::new(side);
     let mut columns = Array::<u32>::new(side);
-    let mut sums = Sequence::<RuntimeCell<f32>>::new();
+    let sums = zeros(side);
     #[unroll]
     for i in 0..side {
         maps_at[i] = min(top + i as u32 * down, g.to_channels - 1) * y_size;
@@ -50,10 +50,6 @@ fn weights_kernel(
         // Less the padding: below zero wraps around and is outside too.
         lines[i] = weight % taps / g.kernel - g.padding;
         columns[i] = weight % g.kernel - g.padding;
-        #[unroll]
-        for _ in 0..side {
-            sums.push(RuntimeCell::new(0.0f32));
-        }
     }
     let mut starts = Array::<u32>::new(side);
     let mut inside = Array::<bool>::new(side);
@@ -82,11 +78,7 @@ fn weights_kernel(
             #[unroll]
             for i in 0..side {
                 let slope = grad[(maps_at[i] + y_at + position) as usize];
-                #[unroll]
-                for j in 0..side {
-                    let sum = &sums[i * side + j];
-                    sum.store(sum.read() + slope * pixels[j]);
-                }
+                add_line(&sums, slope, &pixels, i, side);
             }
             step += g.stride;
         }
