@@ -178,9 +178,9 @@ impl Page {
             .map_err(|_| anyhow!("{name} is {value:?}, not a number"))
     }
 
-    /// The text a user sees.
+    /// The text a user sees: none while a page that was just asked for has no body yet.
     pub fn text(&mut self) -> Result<String> {
-        let text = self.eval("document.body.innerText")?;
+        let text = self.eval("document.body?.innerText ?? ''")?;
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
