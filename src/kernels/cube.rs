@@ -1,6 +1,7 @@
 //! What every CubeCL kernel here needs around its launch.
 
 pub(super) mod block;
+pub(super) mod heads;
 pub(super) mod product;
 
 use burn::backend::{DType, TensorMetadata};

@@ -49,6 +49,8 @@ pub async fn figures(device: &Device) -> Figures {
     cross_entropy_figures(&device, [30, 10], &mut figures).await;
     // 16 tokens in 4 heads of 12; rows and columns that are no multiple of a workgroup.
     dense_figures(&device, 3, [16, 4, 12], &mut figures).await;
+    // Tokens enough for two a thread.
+    dense_figures(&device, 130, [16, 1, 6], &mut figures).await;
     adamw_figures(&device, &[1, 64, 700, 65, 3, 128, 9], &mut figures).await;
     // Wide and tall, and one whose rows are sums that threads share.
     for shape in [[3, 5, 6], [1, 48, 30], [2, 17, 300]] {
@@ -56,6 +58,8 @@ pub async fn figures(device: &Device) -> Figures {
     }
     // `small`'s: windows of 4 and 8 on a grid of 8, two heads of 32 each.
     gw_ssa_figures(&device, 2, [8, 4, 2, 32], true, &mut figures).await;
+    // Two tokens a thread.
+    gw_ssa_figures(&device, 9, [8, 4, 2, 6], true, &mut figures).await;
     for p in lif_cases().iter().filter(|p| p.smooth) {
         norm_lif_figures(&device, p, [4, 30, 12, 3], &mut figures).await;
     }

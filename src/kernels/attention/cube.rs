@@ -1,149 +1,227 @@
-//! Softmax attention on the GPU: a thread for each token of each head, one dispatch each way. Threads of a head read
-//! the same keys at the same time, which caches serve; no shared memory bounds the number of tokens.
+//! Softmax attention on the GPU: a thread for one or two tokens of a head, one dispatch each way. A key read serves both
+//! of a thread's queries, and a query both of its keys; caches serve the other threads, and no shared memory bounds the
+//! number of tokens.
+
+#![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
 
 use super::{AttentionGrad, AttentionOps, AttentionShape, scale};
-use crate::kernels::cube::{dot, empty, grid, like};
+use crate::kernels::cube::{
+    empty, grid,
+    heads::{Deal, add, dot, read, write},
+    like,
+};
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous};
 use cubecl::prelude::*;
 
-/// Thread `row · heads + head`, so that neighbours read neighbouring channels.
-#[cube(launch)]
-fn forward_kernel(
-    qkv: &[f32],
-    bias: &[f32],
-    y: &mut [f32],
-    log_sums: &mut [f32],
-    tokens: u32,
-    heads: u32,
-    scale: f32,
-    #[comptime] d: usize,
-) {
-    if ABSOLUTE_POS >= log_sums.len() {
-        terminate!();
-    }
-    let tokens = tokens as usize;
-    let heads = heads as usize;
-    let channels = heads * d;
-    let row = ABSOLUTE_POS / heads;
-    let first = ABSOLUTE_POS % heads * d;
-    let mut q = Array::<f32>::new(d);
-    let mut sums = Array::<f32>::new(d);
-    #[unroll]
-    for c in 0..d {
-        q[c] = (qkv[row * 3 * channels + first + c] + bias[first + c]) * scale;
-        sums[c] = 0.0;
-    }
-    let picture = row / tokens * tokens;
-    // The softmax's sum as it comes, around the largest score so far.
-    let mut largest = f32::new(-1e30);
-    let mut total = 0.0f32;
-    for j in picture..picture + tokens {
-        let k = j * 3 * channels + channels + first;
-        let score = dot(&q, qkv, k, d);
-        let now = max(largest, score);
-        let shrink = (largest - now).exp();
-        let p = (score - now).exp();
-        largest = now;
-        total = total * shrink + p;
-        #[unroll]
-        for c in 0..d {
-            sums[c] = sums[c] * shrink + p * qkv[k + channels + c];
-        }
-    }
-    #[unroll]
-    for c in 0..d {
-        y[row * channels + first + c] = sums[c] / total + bias[2 * channels + first + c];
-    }
-    log_sums[ABSOLUTE_POS] = largest + total.ln();
+/// Where a thread works: thread `group · heads + head`, so that neighbours read neighbouring channels.
+#[derive(CubeType)]
+struct Place {
+    /// Row of the first of its tokens, and of the first of its picture.
+    row: usize,
+    picture: usize,
+    head: usize,
+    /// First channel of the head, and all channels.
+    first: usize,
+    channels: usize,
 }
 
-/// As forward; the thread's token is a query first and a key then.
-#[cube(launch)]
-fn backward_kernel(
-    qkv: &[f32],
-    bias: &[f32],
-    y: &[f32],
-    log_sums: &[f32],
-    grad: &[f32],
-    out: &mut [f32],
+#[cube]
+fn place(tokens: u32, heads: u32, #[comptime] d: usize, #[comptime] each: usize) -> Place {
+    let (tokens, heads) = (tokens as usize, heads as usize);
+    let row = ABSOLUTE_POS / heads * each;
+    let head = ABSOLUTE_POS % heads;
+    Place {
+        row,
+        picture: row / tokens * tokens,
+        head,
+        first: head * d,
+        channels: heads * d,
+    }
+}
+
+#[cube(launch_unchecked)]
+fn forward_kernel<N: Size>(
+    qkv: &[Vector<f32, N>],
+    bias: &[Vector<f32, N>],
+    y: &mut [f32],
+    log_sums: &mut [f32],
+    units: u32,
     tokens: u32,
     heads: u32,
     scale: f32,
     #[comptime] d: usize,
+    #[comptime] each: usize,
 ) {
-    if ABSOLUTE_POS >= log_sums.len() {
+    if ABSOLUTE_POS >= units as usize {
         terminate!();
     }
-    let tokens = tokens as usize;
-    let heads = heads as usize;
-    let channels = heads * d;
-    let row = ABSOLUTE_POS / heads;
-    let head = ABSOLUTE_POS % heads;
-    let first = head * d;
-    let own = row * 3 * channels + first;
-    let picture = row / tokens * tokens;
+    let n = N::value().comptime();
+    let at = place(tokens, heads, d, each);
+    let line = 3 * at.channels / n;
+    let (first, past) = (at.first / n, at.channels / n);
+    let mut q = Array::<f32>::new(comptime!(each * d));
+    let mut sums = Array::<f32>::new(comptime!(each * d));
+    let mut largest = Array::<f32>::new(each);
+    let mut total = Array::<f32>::new(each);
+    let q_bias = read(bias, first, d);
+    #[unroll]
+    for r in 0..each {
+        let own = read(qkv, (at.row + r) * line + first, d);
+        #[unroll]
+        for c in 0..d {
+            q[r * d + c] = (own[c] + q_bias[c]) * scale;
+            sums[r * d + c] = 0.0;
+        }
+        largest[r] = f32::new(-1e30);
+        total[r] = 0.0;
+    }
+    // The softmax's sum as it comes, around the largest score so far.
+    let mut p = Array::<f32>::new(each);
+    for j in at.picture..at.picture + tokens as usize {
+        let k_at = j * line + past + first;
+        let k = read(qkv, k_at, d);
+        #[unroll]
+        for r in 0..each {
+            let score = dot(&q, &k, r * d, d);
+            let now = max(largest[r], score);
+            let shrink = (largest[r] - now).exp();
+            p[r] = (score - now).exp();
+            largest[r] = now;
+            total[r] = total[r] * shrink + p[r];
+            #[unroll]
+            for c in 0..d {
+                sums[r * d + c] *= shrink;
+            }
+        }
+        let v = read(qkv, k_at + past, d);
+        #[unroll]
+        for r in 0..each {
+            add(&mut sums, p[r], &v, r * d, d);
+        }
+    }
+    let v_bias = read(bias, 2 * past + first, d);
+    #[unroll]
+    for r in 0..each {
+        let row = at.row + r;
+        #[unroll]
+        for c in 0..d {
+            sums[r * d + c] = sums[r * d + c] / total[r] + v_bias[c];
+        }
+        write(y, row * at.channels + at.first, &sums, r * d, d);
+        log_sums[row * heads as usize + at.head] = largest[r] + total[r].ln();
+    }
+}
 
-    let mut q = Array::<f32>::new(d);
-    let mut g = Array::<f32>::new(d);
-    let mut sums = Array::<f32>::new(d);
-    let mut mean = 0.0f32;
-    #[unroll]
-    for c in 0..d {
-        q[c] = (qkv[own + c] + bias[first + c]) * scale;
-        g[c] = grad[row * channels + first + c];
-        mean += g[c] * (y[row * channels + first + c] - bias[2 * channels + first + c]);
-        sums[c] = 0.0;
+/// As forward; the thread's tokens are queries first and keys then.
+#[cube(launch_unchecked)]
+fn backward_kernel<N: Size>(
+    qkv: &[Vector<f32, N>],
+    bias: &[Vector<f32, N>],
+    y: &[Vector<f32, N>],
+    log_sums: &[f32],
+    grad: &[Vector<f32, N>],
+    out: &mut [f32],
+    units: u32,
+    tokens: u32,
+    heads: u32,
+    scale: f32,
+    #[comptime] d: usize,
+    #[comptime] each: usize,
+) {
+    if ABSOLUTE_POS >= units as usize {
+        terminate!();
     }
-    let log_sum = log_sums[ABSOLUTE_POS];
-    for j in picture..picture + tokens {
-        let k = j * 3 * channels + channels + first;
-        let p = (dot(&q, qkv, k, d) - log_sum).exp();
-        let slope = p * (dot(&g, qkv, k + channels, d) - mean) * scale;
+    let n = N::value().comptime();
+    let at = place(tokens, heads, d, each);
+    let line = 3 * at.channels / n;
+    let (first, past) = (at.first / n, at.channels / n);
+    let end = at.picture + tokens as usize;
+    let q_bias = read(bias, first, d);
+    let v_bias = read(bias, 2 * past + first, d);
+
+    // Queries: q and their gradient, the sums of dq, and D.
+    let mut own = Array::<f32>::new(comptime!(each * d));
+    let mut own_grad = Array::<f32>::new(comptime!(each * d));
+    let mut sums = Array::<f32>::new(comptime!(each * d));
+    let mut mean = Array::<f32>::new(each);
+    let mut log_sum = Array::<f32>::new(each);
+    #[unroll]
+    for r in 0..each {
+        let row = at.row + r;
+        let q = read(qkv, row * line + first, d);
+        let g = read(grad, row * past + first, d);
+        let mixed = read(y, row * past + first, d);
+        mean[r] = 0.0;
         #[unroll]
         for c in 0..d {
-            sums[c] += slope * qkv[k + c];
+            own[r * d + c] = (q[c] + q_bias[c]) * scale;
+            own_grad[r * d + c] = g[c];
+            sums[r * d + c] = 0.0;
+            mean[r] += g[c] * (mixed[c] - v_bias[c]);
+        }
+        log_sum[r] = log_sums[row * heads as usize + at.head];
+    }
+    for j in at.picture..end {
+        let k_at = j * line + past + first;
+        let k = read(qkv, k_at, d);
+        let v = read(qkv, k_at + past, d);
+        #[unroll]
+        for r in 0..each {
+            let p = (dot(&own, &k, r * d, d) - log_sum[r]).exp();
+            let slope = p * (dot(&own_grad, &v, r * d, d) - mean[r]) * scale;
+            add(&mut sums, slope, &k, r * d, d);
         }
     }
     #[unroll]
-    for c in 0..d {
-        out[own + c] = sums[c];
+    for r in 0..each {
+        let to = (at.row + r) * 3 * at.channels + at.first;
+        write(out, to, &sums, r * d, d);
     }
 
-    let mut k = Array::<f32>::new(d);
-    let mut v = Array::<f32>::new(d);
-    let mut k_sums = Array::<f32>::new(d);
+    // Keys: k and v, the sums of dk and dv. A query's bias adds the same to all its scores with a key; in dk it is a
+    // multiple of the bias.
+    let mut values = Array::<f32>::new(comptime!(each * d));
+    let mut value_sums = Array::<f32>::new(comptime!(each * d));
+    let mut bias_score = Array::<f32>::new(each);
+    let mut slopes = Array::<f32>::new(each);
     #[unroll]
-    for c in 0..d {
-        k[c] = qkv[own + channels + c] * scale;
-        v[c] = qkv[own + 2 * channels + c];
-        k_sums[c] = 0.0;
-        sums[c] = 0.0;
-    }
-    for i in picture..picture + tokens {
-        let query = i * 3 * channels + first;
-        let line = i * channels + first;
-        let mut score = 0.0f32;
-        let mut along = 0.0f32;
+    for r in 0..each {
+        let k_at = (at.row + r) * line + past + first;
+        let k = read(qkv, k_at, d);
+        let v = read(qkv, k_at + past, d);
+        bias_score[r] = dot(&k, &q_bias, 0usize, d) * scale;
+        slopes[r] = 0.0;
         #[unroll]
         for c in 0..d {
-            score += (qkv[query + c] + bias[first + c]) * k[c];
-            let unbiased = y[line + c] - bias[2 * channels + first + c];
-            along += grad[line + c] * (v[c] - unbiased);
+            own[r * d + c] = k[c] * scale;
+            values[r * d + c] = v[c] + v_bias[c];
+            sums[r * d + c] = 0.0;
+            value_sums[r * d + c] = 0.0;
         }
-        let p = (score - log_sums[i * heads + head]).exp();
-        let slope = p * along * scale;
+    }
+    for i in at.picture..end {
+        let q = read(qkv, i * line + first, d);
+        let g = read(grad, i * past + first, d);
+        let mixed = read(y, i * past + first, d);
+        let mean = dot(&g, &mixed, 0usize, d);
+        let log_sum = log_sums[i * heads as usize + at.head];
         #[unroll]
-        for c in 0..d {
-            k_sums[c] += slope * (qkv[query + c] + bias[first + c]);
-            sums[c] += p * grad[line + c];
+        for r in 0..each {
+            let p = (dot(&own, &q, r * d, d) + bias_score[r] - log_sum).exp();
+            let slope = p * (dot(&values, &g, r * d, d) - mean) * scale;
+            slopes[r] += slope;
+            add(&mut sums, slope, &q, r * d, d);
+            add(&mut value_sums, p, &g, r * d, d);
         }
     }
     #[unroll]
-    for c in 0..d {
-        out[own + channels + c] = k_sums[c];
-        out[own + 2 * channels + c] = sums[c];
+    for r in 0..each {
+        add(&mut sums, slopes[r], &q_bias, r * d, d);
+        let to = (at.row + r) * 3 * at.channels + at.channels + at.first;
+        write(out, to, &sums, r * d, d);
+        write(out, to + at.channels, &value_sums, r * d, d);
     }
 }
 
@@ -158,20 +236,28 @@ impl AttentionOps for CubeBackend {
         let d = shape.width(channels);
         let y = empty(&qkv, Shape::from([rows, channels]));
         let log_sums = empty(&qkv, Shape::from([rows, shape.heads]));
-        let (count, dim) = grid(&qkv, rows * shape.heads);
-        forward_kernel::launch(
-            &y.client,
-            count,
-            dim,
-            qkv.into_buffer_arg(),
-            bias.into_buffer_arg(),
-            y.clone().into_buffer_arg(),
-            log_sums.clone().into_buffer_arg(),
-            shape.tokens as u32,
-            shape.heads as u32,
-            scale(d),
-            d,
-        );
+        let deal = Deal::new(rows, shape.heads, d, shape.tokens.is_multiple_of(2));
+        let (count, dim) = grid(&qkv, deal.groups * shape.heads);
+        // SAFETY: a thread reads and writes the rows of one picture only, and its head's channels there, which the
+        // shapes above hold; the vector size divides d, and so every distance.
+        unsafe {
+            forward_kernel::launch_unchecked(
+                &y.client,
+                count,
+                dim,
+                deal.vector,
+                qkv.into_buffer_arg(),
+                bias.into_buffer_arg(),
+                y.clone().into_buffer_arg(),
+                log_sums.clone().into_buffer_arg(),
+                (deal.groups * shape.heads) as u32,
+                shape.tokens as u32,
+                shape.heads as u32,
+                scale(d),
+                d,
+                deal.each,
+            );
+        }
         (y, log_sums)
     }
 }
@@ -185,26 +271,33 @@ impl AttentionGrad for CubeBackend {
         grad: FloatTensor<Self>,
         shape: AttentionShape,
     ) -> FloatTensor<Self> {
-        let [qkv, bias, grad] = [qkv, bias, grad].map(into_contiguous);
+        let [qkv, bias, y, grad] = [qkv, bias, y, grad].map(into_contiguous);
         let [rows, channels] = [qkv.shape()[0], qkv.shape()[1] / 3];
         let d = shape.width(channels);
         let out = like(&qkv);
-        let (count, dim) = grid(&qkv, rows * shape.heads);
-        backward_kernel::launch(
-            &out.client,
-            count,
-            dim,
-            qkv.into_buffer_arg(),
-            bias.into_buffer_arg(),
-            y.into_buffer_arg(),
-            log_sums.into_buffer_arg(),
-            grad.into_buffer_arg(),
-            out.clone().into_buffer_arg(),
-            shape.tokens as u32,
-            shape.heads as u32,
-            scale(d),
-            d,
-        );
+        let deal = Deal::new(rows, shape.heads, d, shape.tokens.is_multiple_of(2));
+        let (count, dim) = grid(&qkv, deal.groups * shape.heads);
+        // SAFETY: as forward.
+        unsafe {
+            backward_kernel::launch_unchecked(
+                &out.client,
+                count,
+                dim,
+                deal.vector,
+                qkv.into_buffer_arg(),
+                bias.into_buffer_arg(),
+                y.into_buffer_arg(),
+                log_sums.into_buffer_arg(),
+                grad.into_buffer_arg(),
+                out.clone().into_buffer_arg(),
+                (deal.groups * shape.heads) as u32,
+                shape.tokens as u32,
+                shape.heads as u32,
+                scale(d),
+                d,
+                deal.each,
+            );
+        }
         out
     }
 }

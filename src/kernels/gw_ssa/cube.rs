@@ -1,9 +1,16 @@
-//! GW-SSA on the GPU: a thread for each token of each head, one dispatch for two head groups each way. Threads of a window
-//! read the same keys at the same time, which caches serve. Both orders are computed as `(q kᵀ) v`: the numbers
+//! GW-SSA on the GPU: a thread for one or two tokens of a head, one dispatch for two head groups each way. Threads of a
+//! window read the same keys at the same time, which caches serve. Both orders are computed as `(q kᵀ) v`: the numbers
 //! are the same up to rounding, and no product has to wait for another.
 
+#![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
+
 use super::{GwSsaGrad, GwSsaOps, HeadGroups, HeadWindows};
-use crate::kernels::cube::{dot, empty, grid, like};
+use crate::kernels::Windows;
+use crate::kernels::cube::{
+    empty, grid,
+    heads::{Deal, add, dot, read, write},
+    like,
+};
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
@@ -66,7 +73,7 @@ fn partner(inside: u32, at: &Place, none: u32) -> u32 {
     select(met, grid_y * geometry.side + grid_x, none)
 }
 
-/// What a thread works on: a token of a head, and the window that the token is in.
+/// What a thread works on: a token of a head, and the one right of it where it has two, in the same region of a window.
 #[derive(CubeType)]
 struct Place {
     geometry: Geometry,
@@ -81,13 +88,18 @@ struct Place {
     own: u32,
 }
 
-/// Thread `row · heads + head`, so that neighbours read neighbouring channels.
+/// Thread `group · heads + head`, so that neighbours read neighbouring channels.
 #[cube]
-fn place(thread: usize, first: &Geometry, second: &Geometry, #[comptime] d: usize) -> Place {
+fn place(
+    first: &Geometry,
+    second: &Geometry,
+    #[comptime] d: usize,
+    #[comptime] each: usize,
+) -> Place {
     let heads = (first.heads + second.heads) as usize;
-    let head = (thread % heads) as u32;
+    let head = (ABSOLUTE_POS % heads) as u32;
     let geometry = chosen(head, first, second);
-    let row = thread / heads;
+    let row = ABSOLUTE_POS / heads * each;
     let head = select(head < first.heads, head, head - first.heads);
     let tokens = geometry.side * geometry.side;
     let token = row as u32 % tokens;
@@ -115,106 +127,129 @@ fn place(thread: usize, first: &Geometry, second: &Geometry, #[comptime] d: usiz
 }
 
 /// A thread for each [`Place`].
-#[cube(launch)]
-fn forward_kernel(
-    qkv: &[f32],
+#[cube(launch_unchecked)]
+fn forward_kernel<N: Size>(
+    qkv: &[Vector<f32, N>],
     y: &mut [f32],
     first: &Geometry,
     second: &Geometry,
     units: u32,
     channels: u32,
     #[comptime] d: usize,
+    #[comptime] each: usize,
 ) {
     if ABSOLUTE_POS >= units as usize {
         terminate!();
     }
+    let n = N::value().comptime();
     let channels = channels as usize;
-    let at = place(ABSOLUTE_POS, first, second, d);
-    let (row, picture, first) = (at.row, at.picture, at.first);
-    let scale = at.geometry.scale;
+    let at = place(first, second, d, each);
+    let (line, past, first) = (3 * channels / n, channels / n, at.first / n);
     let tokens = at.geometry.side * at.geometry.side;
-    let mut q = Array::<f32>::new(d);
-    let mut sums = Array::<f32>::new(d);
+    let mut q = Array::<f32>::new(comptime!(each * d));
+    let mut sums = Array::<f32>::new(comptime!(each * d));
     #[unroll]
-    for c in 0..d {
-        q[c] = qkv[row * 3 * channels + first + c];
-        sums[c] = 0.0;
+    for r in 0..each {
+        let own = read(qkv, (at.row + r) * line + first, d);
+        #[unroll]
+        for c in 0..d {
+            q[r * d + c] = own[c];
+            sums[r * d + c] = 0.0;
+        }
     }
     for inside in 0..at.geometry.window * at.geometry.window {
         let other = partner(inside, &at, tokens);
         if other < tokens {
-            let k = (picture + other as usize) * 3 * channels + channels + first;
-            let score = dot(&q, qkv, k, d);
+            let k_at = (at.picture + other as usize) * line + past + first;
+            let k = read(qkv, k_at, d);
+            let v = read(qkv, k_at + past, d);
             #[unroll]
-            for c in 0..d {
-                sums[c] += score * qkv[k + channels + c];
+            for r in 0..each {
+                let score = dot(&q, &k, r * d, d);
+                add(&mut sums, score, &v, r * d, d);
             }
         }
     }
     #[unroll]
-    for c in 0..d {
-        y[row * channels + first + c] = sums[c] * scale;
+    for r in 0..each {
+        #[unroll]
+        for c in 0..d {
+            sums[r * d + c] *= at.geometry.scale;
+        }
+        write(y, (at.row + r) * channels + at.first, &sums, r * d, d);
     }
 }
 
-/// As forward; the thread's token is a query and a key at once, since tokens meet both ways.
-#[cube(launch)]
-fn backward_kernel(
-    qkv: &[f32],
-    grad: &[f32],
+/// As forward; the thread's tokens are queries and keys at once, since tokens meet both ways.
+#[cube(launch_unchecked)]
+fn backward_kernel<N: Size>(
+    qkv: &[Vector<f32, N>],
+    grad: &[Vector<f32, N>],
     out: &mut [f32],
     first: &Geometry,
     second: &Geometry,
     units: u32,
     channels: u32,
     #[comptime] d: usize,
+    #[comptime] each: usize,
 ) {
     if ABSOLUTE_POS >= units as usize {
         terminate!();
     }
+    let n = N::value().comptime();
     let channels = channels as usize;
-    let at = place(ABSOLUTE_POS, first, second, d);
-    let (row, picture, first) = (at.row, at.picture, at.first);
-    let scale = at.geometry.scale;
+    let at = place(first, second, d, each);
+    let (line, past, first) = (3 * channels / n, channels / n, at.first / n);
     let tokens = at.geometry.side * at.geometry.side;
-    let place = row * 3 * channels + first;
-    let mut k = Array::<f32>::new(d);
-    let mut v = Array::<f32>::new(d);
-    let mut g = Array::<f32>::new(d);
-    let mut dq = Array::<f32>::new(d);
-    let mut dk = Array::<f32>::new(d);
-    let mut dv = Array::<f32>::new(d);
+    let mut own_k = Array::<f32>::new(comptime!(each * d));
+    let mut own_v = Array::<f32>::new(comptime!(each * d));
+    let mut own_g = Array::<f32>::new(comptime!(each * d));
+    let mut dq = Array::<f32>::new(comptime!(each * d));
+    let mut dk = Array::<f32>::new(comptime!(each * d));
+    let mut dv = Array::<f32>::new(comptime!(each * d));
     #[unroll]
-    for c in 0..d {
-        k[c] = qkv[place + channels + c];
-        v[c] = qkv[place + 2 * channels + c];
-        g[c] = grad[row * channels + first + c];
-        dq[c] = 0.0;
-        dk[c] = 0.0;
-        dv[c] = 0.0;
+    for r in 0..each {
+        let row = at.row + r;
+        let k = read(qkv, row * line + past + first, d);
+        let v = read(qkv, row * line + 2 * past + first, d);
+        let g = read(grad, row * past + first, d);
+        // The scale is the same for all sums.
+        #[unroll]
+        for c in 0..d {
+            own_k[r * d + c] = k[c] * at.geometry.scale;
+            own_v[r * d + c] = v[c] * at.geometry.scale;
+            own_g[r * d + c] = g[c] * at.geometry.scale;
+            dq[r * d + c] = 0.0;
+            dk[r * d + c] = 0.0;
+            dv[r * d + c] = 0.0;
+        }
     }
     for inside in 0..at.geometry.window * at.geometry.window {
         let other = partner(inside, &at, tokens);
         if other < tokens {
-            let other = picture + other as usize;
-            let query = other * 3 * channels + first;
-            let line = other * channels + first;
-            let as_query = dot(&g, qkv, query + 2 * channels, d);
-            let as_key = dot(&v, grad, line, d);
-            let score = dot(&k, qkv, query, d);
+            let other = at.picture + other as usize;
+            let q_at = other * line + first;
+            let q = read(qkv, q_at, d);
+            let k = read(qkv, q_at + past, d);
+            let v = read(qkv, q_at + 2 * past, d);
+            let g = read(grad, other * past + first, d);
             #[unroll]
-            for c in 0..d {
-                dq[c] += as_query * qkv[query + channels + c];
-                dk[c] += as_key * qkv[query + c];
-                dv[c] += score * grad[line + c];
+            for r in 0..each {
+                let as_query = dot(&own_g, &v, r * d, d);
+                let as_key = dot(&own_v, &g, r * d, d);
+                let score = dot(&own_k, &q, r * d, d);
+                add(&mut dq, as_query, &k, r * d, d);
+                add(&mut dk, as_key, &q, r * d, d);
+                add(&mut dv, score, &g, r * d, d);
             }
         }
     }
     #[unroll]
-    for c in 0..d {
-        out[place + c] = dq[c] * scale;
-        out[place + channels + c] = dk[c] * scale;
-        out[place + 2 * channels + c] = dv[c] * scale;
+    for r in 0..each {
+        let to = (at.row + r) * 3 * channels + at.first;
+        write(out, to, &dq, r * d, d);
+        write(out, to + channels, &dk, r * d, d);
+        write(out, to + 2 * channels, &dv, r * d, d);
     }
 }
 
@@ -224,6 +259,8 @@ struct Launch {
     second: GeometryLaunch,
     heads: usize,
     d: usize,
+    /// Whether two tokens side by side, the first in an even column, are in the same region of a window in every group.
+    even: bool,
 }
 
 fn launches(groups: &HeadGroups) -> impl Iterator<Item = Launch> {
@@ -238,7 +275,15 @@ fn launches(groups: &HeadGroups) -> impl Iterator<Item = Launch> {
             },
             heads: pair.iter().map(|group| group.heads).sum(),
             d: pair[0].d,
+            even: pair.iter().all(|group| in_pairs(&group.windows)),
         })
+}
+
+/// Whether windows and the border's cut through them begin in even columns.
+fn in_pairs(windows: &Windows) -> bool {
+    [windows.side, windows.window, windows.shift]
+        .iter()
+        .all(|n| n.is_multiple_of(2))
 }
 
 fn geometry(group: &HeadWindows, heads: usize) -> GeometryLaunch {
@@ -268,20 +313,27 @@ impl GwSsaOps for CubeBackend {
         let [rows, channels] = extent(&qkv);
         let y = empty(&qkv, Shape::from([rows, channels]));
         for launch in launches(&groups) {
-            let units = rows * launch.heads;
+            let deal = Deal::new(rows, launch.heads, launch.d, launch.even);
+            let units = deal.groups * launch.heads;
             let (count, dim) = grid(&qkv, units);
-            forward_kernel::launch(
-                &y.client,
-                count,
-                dim,
-                qkv.clone().into_buffer_arg(),
-                y.clone().into_buffer_arg(),
-                launch.first,
-                launch.second,
-                units as u32,
-                channels as u32,
-                launch.d,
-            );
+            // SAFETY: threads stay in the rows of one picture, and in their head's channels there; the vector size divides
+            // d, and so every distance.
+            unsafe {
+                forward_kernel::launch_unchecked(
+                    &y.client,
+                    count,
+                    dim,
+                    deal.vector,
+                    qkv.clone().into_buffer_arg(),
+                    y.clone().into_buffer_arg(),
+                    launch.first,
+                    launch.second,
+                    units as u32,
+                    channels as u32,
+                    launch.d,
+                    deal.each,
+                );
+            }
         }
         y
     }
@@ -298,21 +350,28 @@ impl GwSsaGrad for CubeBackend {
         let [rows, channels] = extent(&qkv);
         let out = like(&qkv);
         for launch in launches(&groups) {
-            let units = rows * launch.heads;
+            let deal = Deal::new(rows, launch.heads, launch.d, launch.even);
+            let units = deal.groups * launch.heads;
             let (count, dim) = grid(&qkv, units);
-            backward_kernel::launch(
-                &out.client,
-                count,
-                dim,
-                qkv.clone().into_buffer_arg(),
-                grad.clone().into_buffer_arg(),
-                out.clone().into_buffer_arg(),
-                launch.first,
-                launch.second,
-                units as u32,
-                channels as u32,
-                launch.d,
-            );
+            // SAFETY: threads stay in the rows of one picture, and in their head's channels there; the vector size divides
+            // d, and so every distance.
+            unsafe {
+                backward_kernel::launch_unchecked(
+                    &out.client,
+                    count,
+                    dim,
+                    deal.vector,
+                    qkv.clone().into_buffer_arg(),
+                    grad.clone().into_buffer_arg(),
+                    out.clone().into_buffer_arg(),
+                    launch.first,
+                    launch.second,
+                    units as u32,
+                    channels as u32,
+                    launch.d,
+                    deal.each,
+                );
+            }
         }
         out
     }
