@@ -10,7 +10,7 @@ use burn_cubecl::{ops::numeric::empty_device_contiguous_dtype, tensor::CubeTenso
 use cubecl::{calculate_cube_count_elemwise, prelude::*};
 
 /// Threads of a workgroup: below the 256 that WebGPU guarantees, a multiple of every subgroup size.
-const THREADS: u32 = 128;
+pub(super) const THREADS: u32 = 128;
 
 /// Workgroups for `units` threads, on the device of `on`.
 pub(super) fn grid(on: &CubeTensor, units: usize) -> (CubeCount, CubeDim) {
@@ -36,22 +36,33 @@ pub(super) fn empty(on: &CubeTensor, shape: Shape) -> CubeTensor {
     empty_device_contiguous_dtype(on.client.clone(), on.device.clone(), shape, on.dtype)
 }
 
-#[cube(launch)]
-fn total_kernel(parts: &[f32], sum: &mut [f32]) {
+/// Sum over the threads of a workgroup of [`THREADS`], for all of them.
+#[cube]
+pub(super) fn total_of_threads(value: f32) -> f32 {
     let mut shared = Shared::new_slice(comptime!(THREADS as usize));
-    let mut own = 0.0f32;
-    let mut at = UNIT_POS as usize;
-    while at < parts.len() {
-        own += parts[at];
-        at += comptime!(THREADS as usize);
-    }
-    shared[UNIT_POS as usize] = own;
+    shared[UNIT_POS as usize] = value;
     sync_cube();
     if UNIT_POS == 0 {
         let mut total = 0.0f32;
         for thread in 0..comptime!(THREADS as usize) {
             total += shared[thread];
         }
+        shared[0] = total;
+    }
+    sync_cube();
+    shared[0]
+}
+
+#[cube(launch)]
+fn total_kernel(parts: &[f32], sum: &mut [f32]) {
+    let mut own = 0.0f32;
+    let mut at = UNIT_POS as usize;
+    while at < parts.len() {
+        own += parts[at];
+        at += comptime!(THREADS as usize);
+    }
+    let total = total_of_threads(own);
+    if UNIT_POS == 0 {
         sum[0] = total;
     }
 }

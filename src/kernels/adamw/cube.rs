@@ -3,7 +3,7 @@
 #![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
 
 use super::{AdamWOps, AdamWParams};
-use crate::kernels::cube::{empty, grid, like};
+use crate::kernels::cube::{THREADS, empty, grid, like, total_of_threads};
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
@@ -11,7 +11,6 @@ use cubecl::prelude::*;
 
 /// Partial sums of the norm.
 const PARTS: usize = 64;
-const THREADS: usize = 128;
 /// Parameters of a thread.
 const EACH: usize = 8;
 
@@ -47,21 +46,15 @@ impl NumbersLaunch {
 /// Workgroup i adds up every [`PARTS`]th stretch of squares.
 #[cube(launch)]
 fn squares_kernel(grad: &[f32], sums: &mut [f32]) {
-    let mut shared = Shared::new_slice(THREADS);
-    let thread = UNIT_POS as usize;
+    let threads = comptime!(THREADS as usize);
     let mut sum = 0.0f32;
-    let mut at = CUBE_POS * THREADS + thread;
+    let mut at = CUBE_POS * threads + UNIT_POS as usize;
     while at < grad.len() {
         sum += grad[at] * grad[at];
-        at += THREADS * PARTS;
+        at += threads * PARTS;
     }
-    shared[thread] = sum;
-    sync_cube();
-    if thread == 0 {
-        let mut total = 0.0f32;
-        for other in 0..THREADS {
-            total += shared[other];
-        }
+    let total = total_of_threads(sum);
+    if UNIT_POS == 0 {
         sums[CUBE_POS] = total;
     }
 }
@@ -129,7 +122,7 @@ impl AdamWOps for CubeBackend {
             squares_kernel::launch(
                 &client,
                 CubeCount::new_1d(PARTS as u32),
-                CubeDim::new_1d(THREADS as u32),
+                CubeDim::new_1d(THREADS),
                 grad.clone().into_buffer_arg(),
                 sums.clone().into_buffer_arg(),
             );

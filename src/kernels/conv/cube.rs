@@ -8,7 +8,7 @@ mod weights;
 
 use super::{ConvGrad, ConvOps, ConvParams};
 use crate::kernels::cube::{
-    block::{Deal, add_line, zeros},
+    block::{Deal, add_line, spread, zeros},
     empty,
 };
 use burn::backend::{TensorMetadata, ops::ModuleOps, tensor::FloatTensor};
@@ -54,13 +54,8 @@ fn gather_kernel(
     };
     let (height, width) = (g.to_height.div_ceil(apart), g.to_width.div_ceil(apart));
     let positions = rows * height * width;
-    let across = positions.div_ceil(comptime!(side as u32));
-    let down = g.to_channels.div_ceil(comptime!(side as u32));
-    let block = ABSOLUTE_POS as u32;
-    let left = block % across;
-    let top = block / across % down;
-    let remainders = block / across / down;
-    let (first_line, first_column) = (remainders / apart, remainders % apart);
+    let own = spread(ABSOLUTE_POS as u32, g.to_channels, positions, side);
+    let (first_line, first_column) = (own.matrix / apart, own.matrix % apart);
 
     let (from_size, to_size) = (g.from_height * g.from_width, g.to_height * g.to_width);
     let taps = g.kernel * g.kernel;
@@ -77,11 +72,11 @@ fn gather_kernel(
     let sums = zeros(side);
     #[unroll]
     for i in 0..side {
-        channels_at[i] = min(top + i as u32 * down, g.to_channels - 1) * w_to;
+        channels_at[i] = min(own.top + i as u32 * own.down, g.to_channels - 1) * w_to;
     }
     #[unroll]
     for j in 0..side {
-        let position = min(left + j as u32 * across, positions - 1);
+        let position = min(own.left + j as u32 * own.across, positions - 1);
         maps[j] = position / (height * width);
         lines[j] = position / width % height * apart + first_line;
         columns[j] = position % width * apart + first_column;
@@ -136,12 +131,12 @@ fn gather_kernel(
     }
     #[unroll]
     for j in 0..side {
-        let own = left + j as u32 * across < positions;
-        let inside = own && lines[j] < g.to_height && columns[j] < g.to_width;
+        let there = own.left + j as u32 * own.across < positions;
+        let inside = there && lines[j] < g.to_height && columns[j] < g.to_width;
         let at = maps[j] * g.to_channels * to_size + lines[j] * g.to_width + columns[j];
         #[unroll]
         for i in 0..side {
-            let channel = top + i as u32 * down;
+            let channel = own.top + i as u32 * own.down;
             if inside && channel < g.to_channels {
                 to[(at + channel * to_size) as usize] = sums[i * side + j].read();
             }

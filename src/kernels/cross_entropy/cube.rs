@@ -1,10 +1,10 @@
-//! Cross-entropy on the GPU: one thread per row.
+//! Cross-entropy on the GPU: one thread per row, and one workgroup for their sum.
 
 #![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
 
 use super::{CrossEntropyGrad, CrossEntropyOps};
-use crate::kernels::cube::{empty, grid, like};
-use burn::backend::{TensorMetadata, ops::FloatTensorOps, tensor::FloatTensor};
+use crate::kernels::cube::{empty, grid, like, total};
+use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous};
 use cubecl::prelude::*;
@@ -89,7 +89,7 @@ impl CrossEntropyOps for CubeBackend {
             losses.clone().into_buffer_arg(),
             classes as u32,
         );
-        Self::float_sum(losses)
+        total(losses)
     }
 }
 

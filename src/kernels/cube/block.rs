@@ -59,6 +59,36 @@ impl Deal {
     }
 }
 
+/// Where a thread's block lies: it has every `down`th row of a matrix from `top` on and every `across`th column from `left`
+/// on, so that neighbouring threads read neighbouring numbers.
+#[derive(CubeType)]
+pub(in crate::kernels) struct Spread {
+    pub matrix: u32,
+    pub top: u32,
+    pub down: u32,
+    pub left: u32,
+    pub across: u32,
+}
+
+/// Block `block` of matrices of `rows` and `columns`.
+#[cube]
+pub(in crate::kernels) fn spread(
+    block: u32,
+    rows: u32,
+    columns: u32,
+    #[comptime] side: usize,
+) -> Spread {
+    let across = columns.div_ceil(comptime!(side as u32));
+    let down = rows.div_ceil(comptime!(side as u32));
+    Spread {
+        matrix: block / across / down,
+        top: block / across % down,
+        down,
+        left: block % across,
+        across,
+    }
+}
+
 /// A block of `side`² sums, one register each.
 #[cube]
 pub(in crate::kernels) fn zeros(#[comptime] side: usize) -> Sequence<RuntimeCell<f32>> {

@@ -9,7 +9,7 @@
 #![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
 
 use super::{
-    block::{Deal, add_line, add_slabs, dealt, zeros},
+    block::{Deal, add_line, add_slabs, dealt, spread, zeros},
     empty,
 };
 use burn::tensor::Shape;
@@ -94,8 +94,7 @@ impl Operand {
     }
 }
 
-/// Blocks are spread over a matrix: one has every `across`th column and every `down`th row, so that neighbouring threads
-/// read neighbouring numbers. What lies outside is clamped to the last row and column, and not written.
+/// What of a block lies outside its matrix is clamped to the last row and column, and not written.
 #[cube(launch_unchecked)]
 fn product_kernel(
     a: &[f32],
@@ -114,22 +113,17 @@ fn product_kernel(
     #[comptime] polynomial: bool,
 ) {
     let (first, every, index) = dealt(shared);
-    let block = min(index, blocks - 1);
-    let across = columns.div_ceil(comptime!(side as u32));
-    let down = rows.div_ceil(comptime!(side as u32));
-    let left = block % across;
-    let top = block / across % down;
-    let matrix = block / across / down;
+    let at = spread(min(index, blocks - 1), rows, columns, side);
 
     let mut rows_at = Array::<u32>::new(side);
     let mut columns_at = Array::<u32>::new(side);
     let sums = zeros(side);
     #[unroll]
     for i in 0..side {
-        let row = min(top + i as u32 * down, rows - 1);
-        let column = min(left + i as u32 * across, columns - 1);
-        rows_at[i] = matrix * a_strides.matrix + row * a_strides.row;
-        columns_at[i] = matrix * b_strides.matrix + column * b_strides.column;
+        let row = min(at.top + i as u32 * at.down, rows - 1);
+        let column = min(at.left + i as u32 * at.across, columns - 1);
+        rows_at[i] = at.matrix * a_strides.matrix + row * a_strides.row;
+        columns_at[i] = at.matrix * b_strides.matrix + column * b_strides.column;
     }
     let mut line = Array::<f32>::new(side);
     let mut e = first;
@@ -152,13 +146,13 @@ fn product_kernel(
     if comptime!(shared) {
         add_slabs(&sums);
     }
-    let to = matrix * out_strides.matrix;
+    let to = at.matrix * out_strides.matrix;
     #[unroll]
     for i in 0..side {
-        let row = top + i as u32 * down;
+        let row = at.top + i as u32 * at.down;
         #[unroll]
         for j in 0..side {
-            let column = left + j as u32 * across;
+            let column = at.left + j as u32 * at.across;
             if index < blocks && first == 0 && row < rows && column < columns {
                 let mut value = sums[i * side + j].read();
                 if comptime!(polynomial) {
@@ -166,8 +160,8 @@ fn product_kernel(
                     value = p.product * value + p.own * own;
                     value += select(row == column, p.diagonal, 0.0f32);
                 }
-                let at = to + row * out_strides.row + column * out_strides.column;
-                out[at as usize] = value;
+                let place = to + row * out_strides.row + column * out_strides.column;
+                out[place as usize] = value;
             }
         }
     }

@@ -2,20 +2,19 @@
 
 use super::{EPSILON, NewtonSchulz, NewtonSchulzOps};
 use crate::kernels::cube::{
-    like,
+    THREADS, like,
     product::{Operand, Polynomial, Steps, polynomial, product},
+    total_of_threads,
 };
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous};
 use cubecl::prelude::*;
 
-const THREADS: usize = 128;
-
 /// A workgroup divides a matrix by its norm.
 #[cube(launch)]
 fn normalise_kernel(x: &[f32], out: &mut [f32], length: u32) {
-    let mut shared = Shared::new_slice(THREADS);
+    let threads = comptime!(THREADS as usize);
     let thread = UNIT_POS as usize;
     let length = length as usize;
     let first = CUBE_POS * length;
@@ -23,19 +22,13 @@ fn normalise_kernel(x: &[f32], out: &mut [f32], length: u32) {
     let mut at = thread;
     while at < length {
         sum += x[first + at] * x[first + at];
-        at += THREADS;
+        at += threads;
     }
-    shared[thread] = sum;
-    sync_cube();
-    let mut total = 0.0f32;
-    for other in 0..THREADS {
-        total += shared[other];
-    }
-    let scale = 1.0 / (total.sqrt() + EPSILON);
+    let scale = 1.0 / (total_of_threads(sum).sqrt() + EPSILON);
     at = thread;
     while at < length {
         out[first + at] = x[first + at] * scale;
-        at += THREADS;
+        at += threads;
     }
 }
 
@@ -51,7 +44,7 @@ impl NewtonSchulzOps for CubeBackend {
         normalise_kernel::launch(
             &x.client.clone(),
             CubeCount::new_1d(count as u32),
-            CubeDim::new_1d(THREADS as u32),
+            CubeDim::new_1d(THREADS),
             x.into_buffer_arg(),
             now.clone().into_buffer_arg(),
             (rows * columns) as u32,

@@ -6,7 +6,7 @@
 use super::{Geometry, geometry};
 use crate::kernels::ConvParams;
 use crate::kernels::cube::{
-    block::{Deal, add_line, add_slabs, dealt, zeros},
+    block::{Deal, add_line, add_slabs, dealt, spread, zeros},
     empty,
 };
 use burn::backend::TensorMetadata;
@@ -28,13 +28,9 @@ fn weights_kernel(
     #[comptime] shared: bool,
 ) {
     let (first, every, index) = dealt(shared);
-    let block = min(index, blocks - 1);
     let taps = g.kernel * g.kernel;
     let width = g.from_channels * taps;
-    let across = width.div_ceil(comptime!(side as u32));
-    let down = g.to_channels.div_ceil(comptime!(side as u32));
-    let left = block % across;
-    let top = block / across;
+    let own = spread(min(index, blocks - 1), g.to_channels, width, side);
     let (x_size, y_size) = (g.from_height * g.from_width, g.to_height * g.to_width);
 
     let mut maps_at = Array::<u32>::new(side);
@@ -44,8 +40,8 @@ fn weights_kernel(
     let sums = zeros(side);
     #[unroll]
     for i in 0..side {
-        maps_at[i] = min(top + i as u32 * down, g.to_channels - 1) * y_size;
-        let weight = min(left + i as u32 * across, width - 1);
+        maps_at[i] = min(own.top + i as u32 * own.down, g.to_channels - 1) * y_size;
+        let weight = min(own.left + i as u32 * own.across, width - 1);
         pixels_at[i] = weight / taps * x_size;
         // Less the padding: below zero wraps around and is outside too.
         lines[i] = weight % taps / g.kernel - g.padding;
@@ -89,10 +85,10 @@ fn weights_kernel(
     }
     #[unroll]
     for i in 0..side {
-        let channel = top + i as u32 * down;
+        let channel = own.top + i as u32 * own.down;
         #[unroll]
         for j in 0..side {
-            let weight = left + j as u32 * across;
+            let weight = own.left + j as u32 * own.across;
             if index < blocks && first == 0 && channel < g.to_channels && weight < width {
                 dw[(channel * width + weight) as usize] = sums[i * side + j].read();
             }
