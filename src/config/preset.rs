@@ -30,6 +30,10 @@ pub const PRESETS: &[Preset] = &[
         about: "The design card's network at 32x32 pixels and 4x4 patches.",
     },
     Preset {
+        name: "card-tiny",
+        about: "The design card's network of width 64 and depth 2; its twin is the size that peers are measured at.",
+    },
+    Preset {
         name: "card-imagenet",
         about: "The design card's 224x224 network of width 768; native only.",
     },
@@ -44,6 +48,10 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "dense-card-cifar",
         about: "The dense twin of card-cifar.",
+    },
+    Preset {
+        name: "dense-card-tiny",
+        about: "The dense twin of card-tiny.",
     },
 ];
 
@@ -66,10 +74,12 @@ pub fn preset(name: &str, dataset: DatasetKind) -> Option<RunConfig> {
         "tiny" => ModelConfig::Ge2msT(tiny(CARD_LIF, 2, classes)),
         "tiny-exp" => ModelConfig::Ge2msT(tiny(exp_g_if(), 4, classes)),
         "card-cifar" => ModelConfig::Ge2msT(card(32, 4, 128, 4, 4, 4, classes)),
+        "card-tiny" => ModelConfig::Ge2msT(card(32, 4, 64, 2, 4, 4, classes)),
         "card-imagenet" => ModelConfig::Ge2msT(card(224, 16, 768, 12, 12, 7, 1000)),
         "dense-small" => ModelConfig::DenseVit(vit(32, 4, 128, 4, 4, classes)),
         "dense-tiny" => ModelConfig::DenseVit(vit(32, 4, 48, 2, 4, classes)),
         "dense-card-cifar" => ModelConfig::DenseVit(vit(32, 4, 128, 4, 4, classes)),
+        "dense-card-tiny" => ModelConfig::DenseVit(vit(32, 4, 64, 2, 4, classes)),
         _ => return None,
     };
     Some(RunConfig {
@@ -98,6 +108,7 @@ pub fn dense_twin(spiking: &str) -> &'static str {
     match spiking {
         "tiny" | "tiny-exp" => "dense-tiny",
         "card-cifar" => "dense-card-cifar",
+        "card-tiny" => "dense-card-tiny",
         _ => "dense-small",
     }
 }

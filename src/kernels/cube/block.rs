@@ -127,24 +127,23 @@ pub(in crate::kernels) fn dealt(#[comptime] shared: bool) -> (u32, u32, u32) {
     }
 }
 
-/// The sums of all threads of a block, in the first of them.
+/// The sums of all threads of a block, in the first of them. One sum of the block after the other through a small shared
+/// memory: browsers clear all of it before a workgroup begins, which takes SwiftShader longer than some barriers do.
 #[cube]
 pub(in crate::kernels) fn add_slabs(sums: &Sequence<RuntimeCell<f32>>) {
-    let mut parts = Shared::<[f32]>::new_slice(comptime!(SLABS * TILES * SMALL * SMALL));
+    let mut parts = Shared::<[f32]>::new_slice(comptime!(SLABS * TILES));
     #[unroll]
     for i in 0..SMALL * SMALL {
-        parts[i * SLABS * TILES + UNIT_POS as usize] = sums[i].read();
-    }
-    sync_cube();
-    if UNIT_POS_Y == 0 {
-        #[unroll]
-        for i in 0..SMALL * SMALL {
+        parts[UNIT_POS as usize] = sums[i].read();
+        sync_cube();
+        if UNIT_POS_Y == 0 {
             let mut sum = 0.0f32;
             #[unroll]
             for slab in 0..SLABS {
-                sum += parts[i * SLABS * TILES + slab * TILES + UNIT_POS_X as usize];
+                sum += parts[slab * TILES + UNIT_POS_X as usize];
             }
             sums[i].store(sum);
         }
+        sync_cube();
     }
 }
