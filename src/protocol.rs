@@ -24,7 +24,7 @@ use crate::report::shipped::ShippedFile;
 use serde::{Deserialize, Serialize};
 
 /// Version of this file; sent with [`Event::Hello`].
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 /// [`Event::Ready`]'s weights begin with this where they are those of shipped networks, heads included.
 pub const SHIPPED_WEIGHTS: &str = "shipped weights";
 
@@ -76,11 +76,13 @@ pub enum Command {
     /// [`Event::Ready`].
     NewHeads,
     /// Prove the device: a known gradient and a matrix product against the CPU reference, then
-    /// `steps` timed training steps of the configured spiking run on generated data (weights are
-    /// put back). Answered by [`Event::Probed`].
+    /// `steps` timed training steps of one of the configured runs on generated data, of a network of its own. Answered
+    /// by [`Event::Probed`].
     Probe {
         /// Timed steps after one warm-up step.
         steps: u32,
+        /// Of the dense twin instead of the spiking network.
+        dense: bool,
     },
     /// Load a data set; progress events follow, then [`Event::Dataset`]. On failure a
     /// [`Event::Notice`] says why and the set in use stays.
@@ -246,7 +248,7 @@ pub enum Event {
     Probed {
         /// What failed in the self-test, or nothing.
         failure: Option<String>,
-        /// Mean milliseconds of a training step of the spiking run.
+        /// Mean milliseconds of a training step of the probed run.
         step_ms: f64,
         /// Milliseconds of the first step, compilation included.
         first_step_ms: f64,

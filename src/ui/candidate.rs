@@ -96,9 +96,13 @@ pub fn hear(page: &Page, report: Report) {
             candidate.adapter = adapter;
             candidate.engine.send(&configure, None);
             if candidate.engine.backend == Backend::Webgpu {
-                candidate
-                    .engine
-                    .send(&Command::Probe { steps: STEPS }, None);
+                candidate.engine.send(
+                    &Command::Probe {
+                        steps: STEPS,
+                        dense: false,
+                    },
+                    None,
+                );
                 drop(engines);
                 activity(
                     page,
@@ -188,7 +192,13 @@ pub fn consider(page: &Page) {
         }
         if !forced && cpu_ms.is_none() {
             engines.timing = true;
-            engines.send(Command::Probe { steps: STEPS }, None);
+            engines.send(
+                Command::Probe {
+                    steps: STEPS,
+                    dense: false,
+                },
+                None,
+            );
             drop(engines);
             return activity(page, "Timing the CPU engine …");
         }

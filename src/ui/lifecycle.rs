@@ -168,7 +168,10 @@ fn build(page: &Page) {
     }
     if backend == Some(Backend::Webgpu) && !recovering {
         activity(page, "Proving the WebGPU engine: compiling its kernels …");
-        page.send(Command::Probe { steps: PROOF_STEPS });
+        page.send(Command::Probe {
+            steps: PROOF_STEPS,
+            dense: false,
+        });
         // Not ready before it is proven: a broken kernel trains on garbage without a word.
         page.engines.borrow_mut().timing = true;
     }

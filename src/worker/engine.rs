@@ -98,7 +98,7 @@ impl Engine {
                 dense,
                 train_dense,
             } => self.configure(spiking, dense, train_dense),
-            Command::Probe { steps } => self.probe(steps).await,
+            Command::Probe { steps, dense } => self.probe(steps, dense).await,
             Command::ConfigureFrom {
                 spiking,
                 dense,

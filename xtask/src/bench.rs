@@ -6,11 +6,11 @@ mod peers;
 mod table;
 
 use crate::browser::Options;
-use crate::page::Page;
+use crate::page::{Page, WATCH_MEMORY};
 use crate::server::Server;
 use crate::site;
-use anyhow::{Context, Result, bail};
-use gemst::protocol::{Event, unpack};
+use anyhow::{Result, bail};
+use gemst::protocol::{Command, Event, pack, unpack};
 use std::time::Duration;
 use table::Figures;
 
@@ -21,9 +21,9 @@ pub struct Plan {
     pub preset: String,
     /// Images per training step.
     pub batch: u32,
-    /// Training steps timed on the CPU engine, after two warm-up steps.
+    /// Training steps timed on the CPU engine, after a warm-up.
     pub cpu_steps: u32,
-    /// Training steps timed on the WebGPU engine, after one warm-up step.
+    /// Training steps timed on the WebGPU engine, after a warm-up.
     pub gpu_steps: u32,
     /// Run the peers in `../shared/peers` too.
     pub peers: bool,
@@ -41,8 +41,11 @@ impl Default for Plan {
     }
 }
 
-/// Pictures classified for the mean time of one image, after one warm-up.
+/// Pictures classified for the median time of one image.
 const PICTURES: usize = 10;
+
+/// A GPU engine reads losses every so many steps, and says then that it is there.
+const READ_EVERY: f64 = 4.0;
 
 /// For a step of SwiftShader, kernels compiled on the way.
 const PATIENCE: Duration = Duration::from_secs(1500);
@@ -68,11 +71,9 @@ const count = () => {
 const post = self.postMessage.bind(self);
 self.postMessage = (message, ...rest) => {
   count();
-  const now = performance.now();
   if (message[0] instanceof Uint8Array)
     self.noted.events.push({
-      bytes: Array.from(message[0]), at: now,
-      dispatches: self.noted.dispatches, modules: self.noted.modules,
+      bytes: Array.from(message[0]), dispatches: self.noted.dispatches,
     });
   return post(message, ...rest);
 };";
@@ -96,9 +97,9 @@ pub fn run(plan: &Plan) -> Result<()> {
     let server = Server::site(&dist, 0)?;
     println!("\nMeasuring preset {}, batch {}", plan.preset, plan.batch);
     let mut all = Vec::new();
-    for (backend, steps, warm_up) in [("cpu", plan.cpu_steps, 2), ("webgpu", plan.gpu_steps, 1)] {
+    for (backend, steps) in [("cpu", plan.cpu_steps), ("webgpu", plan.gpu_steps)] {
         println!("  {backend} …");
-        match measure(&server, plan, backend, steps, warm_up) {
+        match measure(&server, plan, backend, steps) {
             Ok(figures) => all.push(figures),
             Err(error) => println!("  {backend}: not measured: {error:#}"),
         }
@@ -113,82 +114,15 @@ pub fn run(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-fn measure(
-    server: &Server,
-    plan: &Plan,
-    backend: &'static str,
-    steps: u32,
-    warm_up: u32,
-) -> Result<Figures> {
-    let alone = trained(server, plan, backend, steps + warm_up, "off")?;
-    let both = trained(server, plan, backend, steps + warm_up, "on")?;
-    let per_step = |notes: &[Note]| -> (f64, f64) {
-        let timed = &notes[warm_up as usize - 1..];
-        let (first, last) = (&timed[0], &timed[timed.len() - 1]);
-        let count = (timed.len() - 1) as f64;
-        (
-            (last.at - first.at) / count,
-            (last.dispatches - first.dispatches) / count,
-        )
-    };
-    let (spiking_step, spiking_dispatches) = per_step(&alone.steps);
-    let (both_step, both_dispatches) = per_step(&both.steps);
-    let mean = |figure: fn(&Note) -> f64| {
-        let timed = &both.pictures[1..];
-        timed.iter().map(figure).sum::<f64>() / timed.len() as f64
-    };
-    Ok(Figures {
-        backend,
-        adapter: both.adapter,
-        ready_ms: alone.ready_ms,
-        first_step_ms: alone.first_step_ms,
-        spiking_step_ms: spiking_step,
-        // The engine trains the twin on the same batch, so its share is the difference.
-        dense_step_ms: both_step - spiking_step,
-        spiking_dispatches,
-        dense_dispatches: both_dispatches - spiking_dispatches,
-        spiking_image_ms: mean(|note| note.spiking),
-        dense_image_ms: mean(|note| note.dense),
-        modules: both.steps.first().map_or(f64::NAN, |first| first.modules),
-    })
-}
-
-/// What one browser measured.
-struct Measured {
-    adapter: String,
-    ready_ms: f64,
-    first_step_ms: f64,
-    steps: Vec<Note>,
-    pictures: Vec<Note>,
-}
-
-/// One message of the engine.
-#[derive(Debug, Clone, Copy)]
-struct Note {
-    at: f64,
-    dispatches: f64,
-    /// Shader modules made so far.
-    modules: f64,
-    spiking: f64,
-    dense: f64,
-}
-
-/// A fresh browser, `steps` training steps, and with the twin a few pictures from its held-out images.
-fn trained(
-    server: &Server,
-    plan: &Plan,
-    backend: &str,
-    steps: u32,
-    twin: &str,
-) -> Result<Measured> {
+fn measure(server: &Server, plan: &Plan, backend: &'static str, steps: u32) -> Result<Figures> {
     let mut page = Page::open(&Options {
         webgpu: backend == "webgpu",
-        worker_script: Some(WORKER_SCRIPT.into()),
+        worker_script: Some(format!("{WATCH_MEMORY}{WORKER_SCRIPT}")),
         ..Options::default()
     })?;
     page.before_load(PAGE_SCRIPT)?;
     page.go(&format!(
-        "{}/?backend={backend}&preset={}&batch={}&twin={twin}&dataset=synthetic",
+        "{}/?backend={backend}&preset={}&batch={}&dataset=synthetic",
         server.origin(),
         plan.preset,
         plan.batch
@@ -200,29 +134,87 @@ fn trained(
         _ => "worker_cpu_loader.js",
     };
     let ready_ms = page.eval("window.readyAt")?.as_f64().unwrap_or(f64::NAN);
-    let pressed = page.eval_in_worker(script, "performance.now()")?;
-    page.press("Train")?;
-    page.wait_number("step", PATIENCE, |step| step >= f64::from(steps))?;
-    page.press("Pause")?;
-    page.wait_metric("state", PATIENCE, |state| state == "paused")?;
-    let notes = notes(&mut page, script, is_step)?;
-    let first = notes.first().context("no step was noted")?;
-    if backend == "webgpu" && first.dispatches == 0.0 {
+    let [spiking, dense] = [false, true].map(|dense| stepped(&mut page, script, steps, dense));
+    let (spiking, dense) = (spiking?, dense?);
+    if backend == "webgpu" && spiking.dispatches == 0.0 {
         bail!("no dispatch was counted: the browser hides GPUComputePassEncoder from workers");
     }
-    let first_step_ms = first.at - pressed.as_f64().unwrap_or(f64::NAN);
-    let pictures = if twin == "on" {
-        classified(&mut page, script)?
-    } else {
-        Vec::new()
-    };
-    Ok(Measured {
+    let modules = page.eval_in_worker(script, "self.noted.modules")?;
+    let pictures = classified(&mut page, script)?;
+    let image = |figure: fn(&Note) -> f64| settled(pictures.iter().map(figure).collect());
+    let (spiking_image_ms, dense_image_ms) = (image(|note| note.spiking), image(|note| note.dense));
+    page.press("Train")?;
+    page.wait_number("step", PATIENCE, |step| step >= READ_EVERY)?;
+    page.press("Pause")?;
+    page.wait_metric("state", PATIENCE, |state| state == "paused")?;
+    Ok(Figures {
+        backend,
         adapter: page.metric("adapter")?.unwrap_or_default(),
         ready_ms,
-        first_step_ms,
-        steps: notes,
-        pictures,
+        spiking_step_ms: spiking.ms,
+        dense_step_ms: dense.ms,
+        spiking_dispatches: spiking.dispatches,
+        dense_dispatches: dense.dispatches,
+        spiking_image_ms,
+        dense_image_ms,
+        modules: modules.as_f64().unwrap_or(f64::NAN),
+        buffers: page.held(script)?.buffers,
     })
+}
+
+/// A training step: its time, and its dispatches.
+struct Step {
+    ms: f64,
+    dispatches: f64,
+}
+
+/// Trains a network of its own, of the spiking or the dense run, for one step and then for `steps`, each after one more
+/// that warms up; every step's loss is waited for. The longer time counts, and what it dispatched more, which leaves out
+/// what both do around their steps.
+fn stepped(page: &mut Page, script: &str, steps: u32, dense: bool) -> Result<Step> {
+    let short = probed(page, script, 1, dense)?;
+    let long = probed(page, script, steps + 1, dense)?;
+    Ok(Step {
+        ms: long.ms,
+        dispatches: (long.dispatches - short.dispatches) / f64::from(steps),
+    })
+}
+
+fn probed(page: &mut Page, script: &str, steps: u32, dense: bool) -> Result<Step> {
+    let earlier = notes(page, script, is_probe)?.len();
+    let before = page.eval_in_worker(script, "self.noted.dispatches")?;
+    let bytes = pack(&Command::Probe { steps, dense }).map_err(anyhow::Error::msg)?;
+    page.eval_in_worker(
+        script,
+        &format!(
+            "self.dispatchEvent(new MessageEvent('message', {{ data: [new Uint8Array({bytes:?})] }}))"
+        ),
+    )?;
+    let note = page.wait("timed steps", PATIENCE, |page| {
+        Ok(notes(page, script, is_probe)?.get(earlier).copied())
+    })?;
+    Ok(Step {
+        ms: note.step,
+        dispatches: note.dispatches - before.as_f64().unwrap_or(f64::NAN),
+    })
+}
+
+/// The median of the later half: the first ones compile.
+fn settled(mut times: Vec<f64>) -> f64 {
+    let mut later = times.split_off(times.len() / 2);
+    later.sort_by(f64::total_cmp);
+    later.get(later.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// One message of the engine.
+#[derive(Debug, Clone, Copy)]
+struct Note {
+    /// Dispatched so far.
+    dispatches: f64,
+    /// Milliseconds: of a training step, of a picture in each network.
+    step: f64,
+    spiking: f64,
+    dense: f64,
 }
 
 /// Opens the same image file again and again.
@@ -255,15 +247,22 @@ fn notes(page: &mut Page, script: &str, wanted: fn(&Event) -> bool) -> Result<Ve
         if !wanted(&event) {
             continue;
         }
-        let number = |name: &str| note[name].as_f64().unwrap_or(f64::NAN);
-        let (spiking, dense) = match &event {
-            Event::Classified { spiking, dense, .. } => (spiking.ms, dense.ms),
-            _ => (f64::NAN, f64::NAN),
-        };
+        let mut figures = [f64::NAN; 3];
+        match &event {
+            Event::Classified { spiking, dense, .. } => {
+                figures[1..].copy_from_slice(&[spiking.ms, dense.ms]);
+            }
+            Event::Probed {
+                failure: Some(failure),
+                ..
+            } => bail!("the engine failed: {failure}"),
+            Event::Probed { step_ms, .. } => figures[0] = *step_ms,
+            _ => {}
+        }
+        let [step, spiking, dense] = figures;
         notes.push(Note {
-            at: number("at"),
-            dispatches: number("dispatches"),
-            modules: number("modules"),
+            dispatches: note["dispatches"].as_f64().unwrap_or(f64::NAN),
+            step,
             spiking,
             dense,
         });
@@ -271,8 +270,8 @@ fn notes(page: &mut Page, script: &str, wanted: fn(&Event) -> bool) -> Result<Ve
     Ok(notes)
 }
 
-fn is_step(event: &Event) -> bool {
-    matches!(event, Event::Step(_))
+fn is_probe(event: &Event) -> bool {
+    matches!(event, Event::Probed { .. })
 }
 
 fn is_answer(event: &Event) -> bool {

@@ -4,6 +4,8 @@
 
 #![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
 
+mod place;
+
 use super::{GwSsaGrad, GwSsaOps, HeadGroups, HeadWindows};
 use crate::kernels::Windows;
 use crate::kernels::cube::{
@@ -15,118 +17,9 @@ use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::prelude::*;
+use place::{Geometry, GeometryLaunch, partner, place};
 
-/// A head group: where its windows lie (see [`crate::kernels::Windows`]), and its heads.
-#[derive(CubeType, CubeLaunch, Clone, Copy)]
-struct Geometry {
-    side: u32,
-    window: u32,
-    shift: u32,
-    from: u32,
-    heads: u32,
-    scale: f32,
-}
-
-/// The group that head `0..first.heads + second.heads` belongs to.
-#[cube]
-fn chosen(head: u32, first: &Geometry, second: &Geometry) -> Geometry {
-    let in_first = head < first.heads;
-    Geometry {
-        side: first.side,
-        window: select(in_first, first.window, second.window),
-        shift: select(in_first, first.shift, second.shift),
-        from: select(in_first, first.from, second.from),
-        heads: select(in_first, first.heads, second.heads),
-        scale: select(in_first, first.scale, second.scale),
-    }
-}
-
-/// A window along one axis, and the part of it that the border cuts off: 1 behind the border.
-#[cube]
-fn part(at: u32, window: u32, geometry: &Geometry) -> u32 {
-    let last = window == geometry.side / geometry.window - 1;
-    let behind = at >= geometry.window - geometry.shift;
-    select(last && behind, 1u32, 0u32)
-}
-
-/// Which of four regions of its window a place is in.
-#[cube]
-fn region(y: u32, x: u32, window_y: u32, window_x: u32, geometry: &Geometry) -> u32 {
-    2 * part(y, window_y, geometry) + part(x, window_x, geometry)
-}
-
-/// A token's place on the grid before the shift moved it.
-#[cube]
-fn shifted(at: u32, geometry: &Geometry) -> u32 {
-    (at + geometry.side - geometry.shift) % geometry.side
-}
-
-/// The token at place `inside` of a window; `none` where it is in another region.
-#[cube]
-fn partner(inside: u32, at: &Place, none: u32) -> u32 {
-    let geometry = &at.geometry;
-    let y = inside / geometry.window;
-    let x = inside % geometry.window;
-    let grid_y = (at.window_y * geometry.window + y + geometry.shift) % geometry.side;
-    let grid_x = (at.window_x * geometry.window + x + geometry.shift) % geometry.side;
-    let met = region(y, x, at.window_y, at.window_x, geometry) == at.own;
-    select(met, grid_y * geometry.side + grid_x, none)
-}
-
-/// What a thread works on: a token of a head, and the one right of it where it has two, in the same region of a window.
-#[derive(CubeType)]
-struct Place {
-    geometry: Geometry,
-    /// Row of all tokens, and the first one of its picture.
-    row: usize,
-    picture: usize,
-    /// First channel of the head.
-    first: usize,
-    window_y: u32,
-    window_x: u32,
-    /// Region of the token.
-    own: u32,
-}
-
-/// Thread `group · heads + head`, so that neighbours read neighbouring channels.
-#[cube]
-fn place(
-    first: &Geometry,
-    second: &Geometry,
-    #[comptime] d: usize,
-    #[comptime] each: usize,
-) -> Place {
-    let heads = (first.heads + second.heads) as usize;
-    let head = (ABSOLUTE_POS % heads) as u32;
-    let geometry = chosen(head, first, second);
-    let row = ABSOLUTE_POS / heads * each;
-    let head = select(head < first.heads, head, head - first.heads);
-    let tokens = geometry.side * geometry.side;
-    let token = row as u32 % tokens;
-    let grid_y = shifted(token / geometry.side, &geometry);
-    let grid_x = shifted(token % geometry.side, &geometry);
-    let window_y = grid_y / geometry.window;
-    let window_x = grid_x / geometry.window;
-    let own = region(
-        grid_y % geometry.window,
-        grid_x % geometry.window,
-        window_y,
-        window_x,
-        &geometry,
-    );
-    let first = (geometry.from + head * d as u32) as usize;
-    Place {
-        geometry,
-        row,
-        picture: row - token as usize,
-        first,
-        window_y,
-        window_x,
-        own,
-    }
-}
-
-/// A thread for each [`Place`].
+/// A thread for each [`place::Place`].
 #[cube(launch_unchecked)]
 fn forward_kernel<N: Size>(
     qkv: &[Vector<f32, N>],

@@ -102,12 +102,12 @@ impl Engine {
         }
     }
 
-    pub(super) async fn probe(&mut self, steps: u32) {
-        let Some(config) = self
-            .twins
-            .as_ref()
-            .map(|twins| twins.spiking.config().clone())
-        else {
+    pub(super) async fn probe(&mut self, steps: u32, dense: bool) {
+        let configured = self.twins.as_ref().map(|twins| {
+            let run = if dense { &twins.dense } else { &twins.spiking };
+            run.config().clone()
+        });
+        let Some(config) = configured else {
             return self
                 .host
                 .warn("nothing is configured yet, so there is nothing to time");

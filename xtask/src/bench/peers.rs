@@ -1,7 +1,7 @@
 //! Other libraries that train in the browser, on the dense twin's shape, in the same session. Their
 //! runner is not part of this repository; it needs node and the npm registry.
 
-use super::{Plan, table::Figures};
+use super::{Plan, settled, table::Figures};
 use crate::setup;
 use crate::shell::{self, command, find, output, root, target_dir};
 use anyhow::{Context, Result, bail};
@@ -49,7 +49,8 @@ pub fn run(plan: &Plan, ours: &[Figures]) -> Result<()> {
             println!("{line}");
             continue;
         };
-        let (step, image) = (settled(&peer["train"]), settled(&peer["infer"]));
+        let time = |what: &str| settled(numbers(&peer[what]));
+        let (step, image) = (time("train"), time("infer"));
         let ratios: Vec<String> = ours
             .iter()
             .map(|f| {
@@ -105,17 +106,9 @@ fn run_in(folder: &Path, program: &str, arguments: &[&str]) -> Result<()> {
     shell::run(command(program).current_dir(folder).args(arguments))
 }
 
-/// The median of the later half: the first steps compile.
-fn settled(times: &Value) -> f64 {
-    let mut times: Vec<f64> = times
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_f64)
-        .collect();
-    let mut later = times.split_off(times.len() / 2);
-    later.sort_by(f64::total_cmp);
-    later.get(later.len() / 2).copied().unwrap_or(f64::NAN)
+fn numbers(times: &Value) -> Vec<f64> {
+    let times = times.as_array().into_iter().flatten();
+    times.filter_map(Value::as_f64).collect()
 }
 
 #[cfg(test)]
@@ -127,13 +120,15 @@ mod tests {
     fn peers_build_the_twins_that_pages_train() {
         assert_eq!(twin("small").unwrap(), [128, 4, 4]);
         assert_eq!(twin("card-cifar").unwrap(), [128, 4, 4]);
+        assert_eq!(twin("card-tiny").unwrap(), [64, 2, 4]);
         // Its MLP is twice as wide, the peers' four times.
         assert!(twin("tiny").is_err());
     }
 
     #[test]
     fn the_first_steps_do_not_count() {
-        assert_eq!(settled(&json!([900.0, 50.0, 12.0, 10.0, 11.0])), 11.0);
-        assert!(settled(&json!([])).is_nan());
+        let times = numbers(&json!([900.0, 50.0, 12.0, 10.0, 11.0]));
+        assert_eq!(settled(times), 11.0);
+        assert!(settled(numbers(&json!([]))).is_nan());
     }
 }
