@@ -18,6 +18,15 @@ pub(super) fn grid(on: &CubeTensor, units: usize) -> (CubeCount, CubeDim) {
     (calculate_cube_count_elemwise(&on.client, units, dim), dim)
 }
 
+/// Numbers that a thread reads at once where rows are `width` long.
+pub(super) fn vector(width: usize) -> usize {
+    let sizes = [4, 2, 1];
+    sizes
+        .into_iter()
+        .find(|n| width.is_multiple_of(*n))
+        .unwrap_or(1)
+}
+
 /// An uninitialised tensor of the same shape and device.
 pub(super) fn like(tensor: &CubeTensor) -> CubeTensor {
     empty(tensor, tensor.shape())
@@ -103,17 +112,6 @@ pub(super) fn total_of_slabs(value: f32, shared: &mut [f32]) -> f32 {
     #[unroll]
     for slab in 0..SLABS {
         sum += shared[slab * COLUMNS + column];
-    }
-    sum
-}
-
-/// `x[from .. from + d]` times `row`.
-#[cube]
-pub(super) fn dot(row: &Array<f32>, x: &[f32], from: usize, #[comptime] d: usize) -> f32 {
-    let mut sum = 0.0f32;
-    #[unroll]
-    for c in 0..d {
-        sum += row[c] * x[from + c];
     }
     sum
 }

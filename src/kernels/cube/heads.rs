@@ -3,6 +3,7 @@
 
 #![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
 
+use super::vector;
 use cubecl::prelude::*;
 
 /// Pairs of tokens that keep a GPU busy; where there are fewer, each token has a thread.
@@ -25,14 +26,10 @@ impl Deal {
     pub fn new(rows: usize, heads: usize, d: usize, even: bool) -> Self {
         let pairs = even && rows / 2 * heads >= ENOUGH && 2 * d <= WIDE;
         let each = if pairs { 2 } else { 1 };
-        let vectors = [4, 2, 1];
         Self {
             groups: rows / each,
             each,
-            vector: vectors
-                .into_iter()
-                .find(|n| d.is_multiple_of(*n))
-                .unwrap_or(1),
+            vector: vector(d),
         }
     }
 }

@@ -4,7 +4,7 @@
 
 #![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
 
-mod place;
+mod tokens;
 
 use super::{GwSsaGrad, GwSsaOps, HeadGroups, HeadWindows};
 use crate::kernels::Windows;
@@ -17,9 +17,9 @@ use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::prelude::*;
-use place::{Geometry, GeometryLaunch, partner, place};
+use tokens::{Geometry, GeometryLaunch, partner, place};
 
-/// A thread for each [`place::Place`].
+/// A thread for each [`tokens::Place`].
 #[cube(launch_unchecked)]
 fn forward_kernel<N: Size>(
     qkv: &[Vector<f32, N>],

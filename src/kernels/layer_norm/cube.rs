@@ -1,112 +1,91 @@
-//! LayerNorm on the GPU: one dispatch forward; backward one for x and one for both parameters.
+//! LayerNorm on the GPU: one dispatch forward; backward one for x and one for both parameters. A thread has a row: threads
+//! that shared one would meet at barriers more often than they read.
 
 use super::{LayerNormGrad, LayerNormOps};
-use crate::kernels::cube::{COLUMNS, SLABS, columns, empty, like, total_of_slabs};
+use crate::kernels::cube::{COLUMNS, SLABS, columns, empty, grid, like, total_of_slabs, vector};
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous};
 use cubecl::prelude::*;
 
-/// Threads that share a row.
-const LANES: usize = 16;
-/// Rows of a workgroup.
-const ROWS: usize = 8;
-
-/// Sum over a row's threads, for all of them.
 #[cube]
-fn row_sum(value: f32, shared: &mut [f32]) -> f32 {
-    let row = UNIT_POS_Y as usize * LANES;
-    sync_cube();
-    shared[row + UNIT_POS_X as usize] = value;
-    sync_cube();
+fn sum<N: Size>(x: Vector<f32, N>) -> f32 {
     let mut sum = 0.0f32;
     #[unroll]
-    for lane in 0..LANES {
-        sum += shared[row + lane];
+    for i in 0..N::value().comptime() {
+        sum += x.extract(i);
     }
     sum
 }
 
+/// `width` is that of a row in vectors.
 #[cube(launch)]
-fn forward_kernel(
-    x: &[f32],
-    gamma: &[f32],
-    beta: &[f32],
-    y: &mut [f32],
+fn forward_kernel<N: Size>(
+    x: &[Vector<f32, N>],
+    gamma: &[Vector<f32, N>],
+    beta: &[Vector<f32, N>],
+    y: &mut [Vector<f32, N>],
     moments: &mut [f32],
     rows: u32,
-    channels: u32,
+    width: u32,
     epsilon: f32,
 ) {
-    let mut shared = Shared::new_slice(LANES * ROWS);
-    let rows = rows as usize;
-    let channels = channels as usize;
-    let row = CUBE_POS * ROWS + UNIT_POS_Y as usize;
-    // Threads behind the last row keep step with the others and write nothing.
-    let end = select(row < rows, channels, 0usize);
-    let start = row * channels;
-    let mut sum = 0.0f32;
-    let mut c = UNIT_POS_X as usize;
-    while c < end {
-        sum += x[start + c];
-        c += LANES;
+    if ABSOLUTE_POS >= rows as usize {
+        terminate!();
     }
-    let mean = row_sum(sum, &mut shared) / f32::cast_from(channels as u32);
-    let mut squares = 0.0f32;
-    let mut c = UNIT_POS_X as usize;
-    while c < end {
-        let d = x[start + c] - mean;
-        squares += d * d;
-        c += LANES;
+    let width = width as usize;
+    let channels = f32::cast_from((width * N::value()) as u32);
+    let start = ABSOLUTE_POS * width;
+    let mut mean = 0.0f32;
+    for c in 0..width {
+        mean += sum(x[start + c]);
     }
-    let var = row_sum(squares, &mut shared) / f32::cast_from(channels as u32);
-    let inv = 1.0 / (var + epsilon).sqrt();
-    let mut c = UNIT_POS_X as usize;
-    while c < end {
-        y[start + c] = (x[start + c] - mean) * inv * gamma[c] + beta[c];
-        c += LANES;
+    mean /= channels;
+    let mut var = 0.0f32;
+    for c in 0..width {
+        let d = x[start + c] - Vector::new(mean);
+        var += sum(d * d);
     }
-    if row < rows && UNIT_POS_X == 0 {
-        moments[row] = mean;
-        moments[rows + row] = inv;
+    let inv = 1.0 / (var / channels + epsilon).sqrt();
+    for c in 0..width {
+        let n = (x[start + c] - Vector::new(mean)) * Vector::new(inv);
+        y[start + c] = n * gamma[c] + beta[c];
     }
+    moments[ABSOLUTE_POS] = mean;
+    moments[rows as usize + ABSOLUTE_POS] = inv;
 }
 
 #[cube(launch)]
-fn backward_kernel(
-    x: &[f32],
-    gamma: &[f32],
+fn backward_kernel<N: Size>(
+    x: &[Vector<f32, N>],
+    gamma: &[Vector<f32, N>],
     moments: &[f32],
-    grad: &[f32],
-    x_grad: &mut [f32],
+    grad: &[Vector<f32, N>],
+    x_grad: &mut [Vector<f32, N>],
     rows: u32,
-    channels: u32,
+    width: u32,
 ) {
-    let mut shared = Shared::new_slice(LANES * ROWS);
-    let rows = rows as usize;
-    let channels = channels as usize;
-    let row = CUBE_POS * ROWS + UNIT_POS_Y as usize;
-    let end = select(row < rows, channels, 0usize);
-    let read = min(row, rows - 1);
-    let mean = moments[read];
-    let inv = moments[rows + read];
-    let start = row * channels;
+    if ABSOLUTE_POS >= rows as usize {
+        terminate!();
+    }
+    let width = width as usize;
+    let channels = f32::cast_from((width * N::value()) as u32);
+    let start = ABSOLUTE_POS * width;
+    let mean = moments[ABSOLUTE_POS];
+    let inv = moments[rows as usize + ABSOLUTE_POS];
     let mut plain = 0.0f32;
     let mut along = 0.0f32;
-    let mut c = UNIT_POS_X as usize;
-    while c < end {
+    for c in 0..width {
         let h = grad[start + c] * gamma[c];
-        plain += h;
-        along += h * (x[start + c] - mean) * inv;
-        c += LANES;
+        plain += sum(h);
+        along += sum(h * (x[start + c] - Vector::new(mean)));
     }
-    let plain = row_sum(plain, &mut shared) / f32::cast_from(channels as u32);
-    let along = row_sum(along, &mut shared) / f32::cast_from(channels as u32);
-    let mut c = UNIT_POS_X as usize;
-    while c < end {
-        let n = (x[start + c] - mean) * inv;
-        x_grad[start + c] = inv * (grad[start + c] * gamma[c] - plain - n * along);
-        c += LANES;
+    plain /= channels;
+    along *= inv / channels;
+    for c in 0..width {
+        let n = (x[start + c] - Vector::new(mean)) * Vector::new(inv);
+        let h = grad[start + c] * gamma[c];
+        x_grad[start + c] = (h - Vector::new(plain) - n * Vector::new(along)) * Vector::new(inv);
     }
 }
 
@@ -141,13 +120,6 @@ fn parameters_kernel(
     }
 }
 
-fn rows_of_groups(rows: usize) -> (CubeCount, CubeDim) {
-    (
-        CubeCount::new_1d(rows.div_ceil(ROWS) as u32),
-        CubeDim::new_2d(LANES as u32, ROWS as u32),
-    )
-}
-
 impl LayerNormOps for CubeBackend {
     fn fused_layer_norm(
         x: FloatTensor<Self>,
@@ -158,19 +130,21 @@ impl LayerNormOps for CubeBackend {
         let [x, gamma, beta] = [x, gamma, beta].map(into_contiguous);
         let [rows, channels] = [x.shape()[0], x.shape()[1]];
         let (y, moments) = (like(&x), empty(&x, Shape::from([2, rows])));
-        let (count, dim) = rows_of_groups(rows);
+        let (count, dim) = grid(&x, rows);
         let client = x.client.clone();
+        let n = vector(channels);
         forward_kernel::launch(
             &client,
             count,
             dim,
+            n,
             x.into_buffer_arg(),
             gamma.into_buffer_arg(),
             beta.into_buffer_arg(),
             y.clone().into_buffer_arg(),
             moments.clone().into_buffer_arg(),
             rows as u32,
-            channels as u32,
+            (channels / n) as u32,
             epsilon,
         );
         (y, moments)
@@ -188,18 +162,20 @@ impl LayerNormGrad for CubeBackend {
         let [rows, channels] = [x.shape()[0], x.shape()[1]];
         let (x_grad, gamma_grad, beta_grad) = (like(&x), like(&gamma), like(&gamma));
         let client = x.client.clone();
-        let (count, dim) = rows_of_groups(rows);
+        let (count, dim) = grid(&x, rows);
+        let n = vector(channels);
         backward_kernel::launch(
             &client,
             count,
             dim,
+            n,
             x.clone().into_buffer_arg(),
             gamma.into_buffer_arg(),
             moments.clone().into_buffer_arg(),
             grad.clone().into_buffer_arg(),
             x_grad.clone().into_buffer_arg(),
             rows as u32,
-            channels as u32,
+            (channels / n) as u32,
         );
         let (count, dim) = columns(channels);
         parameters_kernel::launch(
