@@ -117,7 +117,8 @@ pub fn run(plan: &Plan) -> Result<()> {
 fn measure(server: &Server, plan: &Plan, backend: &'static str, steps: u32) -> Result<Figures> {
     let mut page = Page::open(&Options {
         webgpu: backend == "webgpu",
-        worker_script: Some(format!("{WATCH_MEMORY}{WORKER_SCRIPT}")),
+        // In blocks of their own: they name alike what each keeps to itself.
+        worker_script: Some(format!("{{{WATCH_MEMORY}}}{{{WORKER_SCRIPT}}}")),
         ..Options::default()
     })?;
     page.before_load(PAGE_SCRIPT)?;
