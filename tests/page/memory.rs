@@ -1,7 +1,6 @@
-//! Memory while the camera is on, and GPU memory in training: flat, however long it is.
+//! Memory while the camera is on: flat, however long it is.
 //!
-//! `GEMST_CAMERA_MINUTES=10` watches the CPU engine for ten minutes; without it, for one. `GEMST_TRAIN_STEPS=1000`
-//! trains as many steps on the GPU engine; without it, 60.
+//! `GEMST_CAMERA_MINUTES=10` watches the CPU engine for ten minutes; without it, for one.
 
 use crate::picture;
 use crate::site::{LATER, SMALL_RUN, Site};
@@ -85,36 +84,4 @@ fn the_camera_leaves_gpu_memory_flat() -> Result<()> {
     let samples = watched(query, "worker_gpu_loader.js", true, time)?;
     ensure!(samples[0].buffers > 0.0, "no GPU buffer was seen");
     assert_flat(&samples)
-}
-
-#[test]
-fn training_leaves_gpu_memory_flat() -> Result<()> {
-    let steps = std::env::var("GEMST_TRAIN_STEPS").ok();
-    let steps: f64 = steps.map_or(Ok(60.0), |steps| steps.parse())?;
-    let script = "worker_gpu_loader.js";
-    let site = Site::serve()?;
-    let mut page = Page::open(&Options {
-        webgpu: true,
-        worker_script: Some(WATCH_MEMORY.into()),
-        ..Options::default()
-    })?;
-    page.go(&site.url("backend=webgpu&preset=tiny-exp&dataset=synthetic&batch=4"))?;
-    page.wait_metric("state", 2 * LATER, |state| state == "ready")?;
-    page.press("Train")?;
-    let mut samples = Vec::new();
-    for part in 1..=SAMPLES {
-        let until = steps * f64::from(part) / f64::from(SAMPLES);
-        let patience = LATER + Duration::from_secs_f64(2.0 * steps);
-        page.wait_number("step", patience, |step| step >= until)?;
-        let held = page.held(script)?;
-        println!("after {until} steps {held:?}");
-        samples.push(held);
-    }
-    ensure!(samples[0].buffers > 0.0, "no GPU buffer was seen");
-    let growth = samples[samples.len() - 1].buffers - samples[0].buffers;
-    ensure!(
-        growth <= 0.0,
-        "GPU buffers grew by {growth} bytes: {samples:#?}"
-    );
-    Ok(())
 }
