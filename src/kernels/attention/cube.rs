@@ -237,7 +237,7 @@ impl AttentionOps for CubeBackend {
         let y = empty(&qkv, Shape::from([rows, channels]));
         let log_sums = empty(&qkv, Shape::from([rows, shape.heads]));
         let deal = Deal::new(rows, shape.heads, d, shape.tokens.is_multiple_of(2));
-        let (count, dim) = grid(&qkv, deal.groups * shape.heads);
+        let (count, dim) = grid(&qkv, deal.units);
         // SAFETY: a thread reads and writes the rows of one picture only, and its head's channels there, which the
         // shapes above hold; the vector size divides d, and so every distance.
         unsafe {
@@ -250,7 +250,7 @@ impl AttentionOps for CubeBackend {
                 bias.into_buffer_arg(),
                 y.clone().into_buffer_arg(),
                 log_sums.clone().into_buffer_arg(),
-                (deal.groups * shape.heads) as u32,
+                deal.units as u32,
                 shape.tokens as u32,
                 shape.heads as u32,
                 scale(d),
@@ -276,7 +276,7 @@ impl AttentionGrad for CubeBackend {
         let d = shape.width(channels);
         let out = like(&qkv);
         let deal = Deal::new(rows, shape.heads, d, shape.tokens.is_multiple_of(2));
-        let (count, dim) = grid(&qkv, deal.groups * shape.heads);
+        let (count, dim) = grid(&qkv, deal.units);
         // SAFETY: as forward.
         unsafe {
             backward_kernel::launch_unchecked(
@@ -290,7 +290,7 @@ impl AttentionGrad for CubeBackend {
                 log_sums.into_buffer_arg(),
                 grad.into_buffer_arg(),
                 out.clone().into_buffer_arg(),
-                (deal.groups * shape.heads) as u32,
+                deal.units as u32,
                 shape.tokens as u32,
                 shape.heads as u32,
                 scale(d),

@@ -13,9 +13,9 @@ const WIDE: usize = 64;
 
 /// How tokens are dealt to threads.
 pub(in crate::kernels) struct Deal {
-    /// Groups of tokens, a thread for each in every head.
-    pub groups: usize,
-    /// Tokens of a group.
+    /// Threads.
+    pub units: usize,
+    /// Tokens of each.
     pub each: usize,
     /// Numbers read at once; divides d.
     pub vector: usize,
@@ -27,7 +27,7 @@ impl Deal {
         let pairs = even && rows / 2 * heads >= ENOUGH && 2 * d <= WIDE;
         let each = if pairs { 2 } else { 1 };
         Self {
-            groups: rows / each,
+            units: rows / each * heads,
             each,
             vector: vector(d),
         }

@@ -207,8 +207,7 @@ impl GwSsaOps for CubeBackend {
         let y = empty(&qkv, Shape::from([rows, channels]));
         for launch in launches(&groups) {
             let deal = Deal::new(rows, launch.heads, launch.d, launch.even);
-            let units = deal.groups * launch.heads;
-            let (count, dim) = grid(&qkv, units);
+            let (count, dim) = grid(&qkv, deal.units);
             // SAFETY: threads stay in the rows of one picture, and in their head's channels there; the vector size divides
             // d, and so every distance.
             unsafe {
@@ -221,7 +220,7 @@ impl GwSsaOps for CubeBackend {
                     y.clone().into_buffer_arg(),
                     launch.first,
                     launch.second,
-                    units as u32,
+                    deal.units as u32,
                     channels as u32,
                     launch.d,
                     deal.each,
@@ -244,8 +243,7 @@ impl GwSsaGrad for CubeBackend {
         let out = like(&qkv);
         for launch in launches(&groups) {
             let deal = Deal::new(rows, launch.heads, launch.d, launch.even);
-            let units = deal.groups * launch.heads;
-            let (count, dim) = grid(&qkv, units);
+            let (count, dim) = grid(&qkv, deal.units);
             // SAFETY: threads stay in the rows of one picture, and in their head's channels there; the vector size divides
             // d, and so every distance.
             unsafe {
@@ -259,7 +257,7 @@ impl GwSsaGrad for CubeBackend {
                     out.clone().into_buffer_arg(),
                     launch.first,
                     launch.second,
-                    units as u32,
+                    deal.units as u32,
                     channels as u32,
                     launch.d,
                     deal.each,
