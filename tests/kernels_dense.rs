@@ -1,5 +1,5 @@
-//! What the dense twin is made of (LayerNorm, bias with GELU or residual, softmax attention): numbers from outside,
-//! the references in burn's operations, finite differences.
+//! What the dense twin is made of (LayerNorm, bias with GELU or residual, softmax attention, the design card's in
+//! windows too): numbers from outside, the references in burn's operations, finite differences.
 
 #[path = "kernels_support/lif_cases.rs"]
 #[allow(dead_code)]
@@ -8,8 +8,8 @@ mod cases;
 use burn::tensor::{Device, Tensor, TensorData};
 use cases::draw;
 use gemst::kernels::{
-    AttentionShape, attention, attention_reference, bias_gelu, bias_gelu_reference, bias_residual,
-    bias_residual_reference, layer_norm, layer_norm_reference,
+    AttentionShape, Windows, attention, attention_reference, bias_gelu, bias_gelu_reference,
+    bias_residual, bias_residual_reference, layer_norm, layer_norm_reference,
 };
 use proptest::prelude::*;
 
@@ -193,6 +193,7 @@ fn attention_by_hand() {
     let shape = AttentionShape {
         tokens: 2,
         heads: 1,
+        windows: None,
     };
     let three = 3.0f32.ln();
     // Rows of q, k, v.
@@ -241,6 +242,7 @@ fn finite_differences() {
     let shape = AttentionShape {
         tokens: 3,
         heads: 2,
+        windows: None,
     };
     let inputs = drawn(11, &[&[6, 12], &[12]]);
     assert_differences(
@@ -272,12 +274,74 @@ fn finite_differences() {
     );
 }
 
+/// Windows of one token, which attends to itself: v, and nothing where neither q nor k spikes.
+#[test]
+fn windows_without_spikes_are_silent() {
+    let shape = AttentionShape {
+        tokens: 4,
+        heads: 1,
+        windows: Some(Windows::new(2, 1, false)),
+    };
+    #[rustfmt::skip]
+    let qkv = (vec![
+        1.0, 0.0, 2.0,
+        0.0, 1.0, 3.0,
+        0.0, 0.0, 4.0,
+        1.0, 1.0, 5.0,
+    ], vec![4, 3]);
+    let bias = (vec![0.0; 3], vec![3]);
+    let y = floats(attention(tensor(&qkv), tensor(&bias), shape));
+    assert_close(&[y], &[vec![2.0, 3.0, 0.0, 5.0]], 1e-6);
+}
+
+/// Windows of 2×2 on a grid of 4×4, shifted by one, so that some hold tokens of two and four regions; one head of two
+/// channels.
+#[test]
+fn finite_differences_in_windows() {
+    let windows = Windows::new(4, 2, true);
+    let shape = AttentionShape {
+        tokens: 16,
+        heads: 1,
+        windows: Some(windows),
+    };
+    let w = draw(98, 32, -1.0, 1.0);
+    let inputs = drawn(13, &[&[16, 6], &[6]]);
+    let ours = mixed(attention, shape, &inputs, &w);
+    assert_differences(&ours, &inputs, &w, |inputs| {
+        let at = |row: usize, part: usize, c: usize| {
+            let column = part * 2 + c;
+            inputs[0][row * 6 + column] + inputs[1][column]
+        };
+        let mut y = vec![0.0; 32];
+        for (members, regions) in windows.members().iter().zip(windows.regions()) {
+            for (i, region) in members.iter().zip(&regions) {
+                let met = members.iter().zip(&regions);
+                let met: Vec<usize> = met
+                    .filter(|(_, other)| *other == region)
+                    .map(|(j, _)| *j)
+                    .collect();
+                let score = |j: usize| {
+                    let products = (0..2).map(|c| at(*i, 0, c) * at(j, 1, c));
+                    (products.sum::<f64>() / 2f64.sqrt()).exp()
+                };
+                let total: f64 = met.iter().map(|j| score(*j)).sum();
+                for c in 0..2 {
+                    let values = met.iter().map(|j| score(*j) * at(*j, 2, c));
+                    y[i * 2 + c] = values.sum::<f64>() / total;
+                }
+            }
+        }
+        y
+    });
+}
+
 /// Large scores neither overflow nor vanish.
 #[test]
 fn attention_keeps_its_digits_far_out() {
     let shape = AttentionShape {
         tokens: 2,
         heads: 1,
+        windows: None,
     };
     let qkv = (vec![300.0, 1.0, 2.0, 300.0, 0.5, 4.0], vec![2, 3]);
     let bias = (vec![0.0; 3], vec![3]);
@@ -305,8 +369,30 @@ proptest! {
         let inputs = drawn(seed + 4, &[&[rows, channels], &[channels], &[rows, channels]]);
         let (ours, plain) = (residual(bias_residual, &inputs, &w), residual(bias_residual_reference, &inputs, &w));
         assert_close(&ours, &plain, 1e-4);
-        let shape = AttentionShape { tokens, heads };
+        let shape = AttentionShape { tokens, heads, windows: None };
         let inputs = drawn(seed + 7, &[&[rows, 3 * channels], &[3 * channels]]);
+        let (ours, plain) = (mixed(attention, shape, &inputs, &w), mixed(attention_reference, shape, &inputs, &w));
+        assert_close(&ours, &plain, 2e-4);
+    }
+
+    /// Of numbers most of which are 0, so that there are windows without any.
+    #[test]
+    fn fused_equals_reference_in_windows(
+        pictures in 1usize..4,
+        (side, window) in proptest::sample::select(&[(1, 1), (2, 1), (4, 2), (6, 3), (8, 4), (4, 4)][..]),
+        shifted in any::<bool>(),
+        heads in 1usize..4,
+        d in 1usize..9,
+        seed in 0u64..1 << 32,
+    ) {
+        let (tokens, channels) = (side * side, heads * d);
+        let rows = pictures * tokens;
+        let w = draw(seed, rows * channels, -1.0, 1.0);
+        let mut inputs = drawn(seed + 1, &[&[rows, 3 * channels], &[3 * channels]]);
+        for value in &mut inputs[0].0 {
+            *value *= f32::from(u8::from(value.abs() > 1.8));
+        }
+        let shape = AttentionShape { tokens, heads, windows: Some(Windows::new(side, window, shifted)) };
         let (ours, plain) = (mixed(attention, shape, &inputs, &w), mixed(attention_reference, shape, &inputs, &w));
         assert_close(&ours, &plain, 2e-4);
     }

@@ -18,6 +18,10 @@ pub const PRESETS: &[Preset] = &[
         about: "The page's default: exponential-coding neurons (K = 4), trained in one pass.",
     },
     Preset {
+        name: "small-lif",
+        about: "The size of small with LIF neurons (T = 4, ATan surrogate), what training through time costs there.",
+    },
+    Preset {
         name: "tiny",
         about: "LIF neurons (T = 4, ATan surrogate), small enough for a test.",
     },
@@ -70,7 +74,8 @@ pub fn preset(name: &str, dataset: DatasetKind) -> Option<RunConfig> {
     let known = PRESETS.iter().find(|preset| preset.name == name)?;
     let classes = dataset.classes();
     let model = match name {
-        "small" => ModelConfig::Ge2msT(small(classes)),
+        "small" => ModelConfig::Ge2msT(small(exp_g_if(), classes)),
+        "small-lif" => ModelConfig::Ge2msT(small(CARD_LIF, classes)),
         "tiny" => ModelConfig::Ge2msT(tiny(CARD_LIF, 2, classes)),
         "tiny-exp" => ModelConfig::Ge2msT(tiny(exp_g_if(), 4, classes)),
         "card-cifar" => ModelConfig::Ge2msT(card(32, 4, 128, 4, 4, 4, classes)),
@@ -89,7 +94,7 @@ pub fn preset(name: &str, dataset: DatasetKind) -> Option<RunConfig> {
         model,
         train: TrainConfig {
             optimizer: match name {
-                "small" | "dense-small" => Optimizer::Muon,
+                "small" | "small-lif" | "dense-small" => Optimizer::Muon,
                 _ => Optimizer::AdamW,
             },
             ..TrainConfig::default()
@@ -123,13 +128,13 @@ fn exp_g_if() -> NeuronConfig {
 
 /// 64 tokens of 128 channels: five stem convolutions thin the pixels early, four attention blocks work at 8×8 with
 /// windows of 4 and 8 and four channel groups. Found by measuring: `web/model/README.md`.
-fn small(classes: usize) -> Ge2msTConfig {
+fn small(neuron: NeuronConfig, classes: usize) -> Ge2msTConfig {
     Ge2msTConfig {
         image_size: 32,
         in_channels: 3,
         classes,
         time_steps: 4,
-        neuron: exp_g_if(),
+        neuron,
         coding: InputCoding::Direct,
         temporal: TemporalConfig {
             group: 4,

@@ -3,6 +3,7 @@
 pub(super) mod block;
 pub(super) mod heads;
 pub(super) mod product;
+pub(super) mod windows;
 
 use burn::backend::{DType, TensorMetadata};
 use burn::tensor::Shape;

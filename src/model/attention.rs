@@ -15,9 +15,9 @@ use super::neuron::Neuron;
 use super::trace::{Code, Cut, FanOut, Meeting, Membrane, Pair, Site, Trace, Train};
 use crate::config::{AttentionConfig, AttentionKind, NormKind};
 use crate::energy::{AttentionOrder, attention_order};
-use crate::kernels::{HeadGroups, HeadWindows, Windows, gw_ssa};
+use crate::kernels::{self, HeadGroups, HeadWindows, Windows, gw_ssa};
 use burn::module::Module;
-use burn::tensor::{Tensor, activation::softmax};
+use burn::tensor::Tensor;
 use std::sync::Arc;
 
 /// Shape of one attention layer.
@@ -170,8 +170,14 @@ impl Attention {
         if self.config.kind != AttentionKind::Card {
             return gw_ssa(out, head_windows(&groups, dim, weighted), tokens);
         }
-        let mixed = groups.iter().map(|group| group.card(&out, rows));
-        Tensor::cat(mixed.collect(), 2).reshape([all, dim])
+        let mut mixed: Vec<_> = groups
+            .iter()
+            .map(|group| group.card(&out, tokens))
+            .collect();
+        match mixed.len() {
+            1 => mixed.remove(0),
+            _ => Tensor::cat(mixed, 1),
+        }
     }
 
     /// Remember the two trains that meet first in a head group, and what `watch` says of them; the entry.
@@ -269,15 +275,24 @@ impl HeadGroup {
         table
     }
 
-    /// The card's product of `qkv [R·N, 3C]`, `[R, N, h·d]`.
-    fn card(&self, qkv: &Tensor<2>, rows: usize) -> Tensor<3> {
-        let windows = self.windows();
-        let [q, k, v] = self.cuts.each_ref().map(|cut| {
-            let part = qkv.clone().narrow(1, cut.from, cut.heads * cut.d);
-            let part = part.reshape([rows, windows.side.pow(2), cut.heads * cut.d]);
-            windows.partition(part, cut.heads)
-        });
-        windows.reverse(card(&windows, q, k, v))
+    /// The card's product of the group's channels of `qkv [R·N, 3C]`, `[R·N, h·d]`.
+    fn card(&self, qkv: &Tensor<2>, tokens: usize) -> Tensor<2> {
+        let [q, ..] = &self.cuts;
+        let width = q.heads * q.d;
+        let own = if 3 * width == qkv.dims()[1] {
+            qkv.clone()
+        } else {
+            let parts = self.cuts.iter();
+            let parts = parts.map(|cut| qkv.clone().narrow(1, cut.from, width));
+            Tensor::cat(parts.collect(), 1)
+        };
+        let shape = kernels::AttentionShape {
+            tokens,
+            heads: q.heads,
+            windows: Some(q.windows),
+        };
+        let bias = Tensor::zeros([3 * width], &qkv.device());
+        kernels::attention(own, bias, shape)
     }
 }
 
@@ -304,21 +319,4 @@ fn head_windows(groups: &[HeadGroup], dim: usize, weighted: bool) -> HeadGroups 
 pub(super) fn product_scale(tokens: usize, d: usize, weighted: bool) -> f32 {
     let spikes = if weighted { 8.0 } else { 256.0 };
     (spikes / (tokens * d) as f32).log2().round().exp2()
-}
-
-/// The card's formula on `[R, windows, h, W, d]`.
-fn card(windows: &Windows, q: Tensor<5>, k: Tensor<5>, v: Tensor<5>) -> Tensor<5> {
-    let d = q.dims()[4] as f32;
-    // 0 for a window and head without any spike of q and k, 1 otherwise; it has no gradient.
-    let active = (q.clone().detach() + k.clone().detach())
-        .sum_dim(4)
-        .sum_dim(3)
-        .clamp(0.0, 1.0)
-        .ceil();
-    let scores = q.matmul(k.swap_dims(3, 4)) / d.sqrt();
-    let scores = match windows.mask(&scores.device()) {
-        Some(mask) => scores + (mask - 1.0) * 1e9,
-        None => scores,
-    };
-    softmax(scores, 4).matmul(v) * active
 }

@@ -13,7 +13,7 @@ use super::init::Init;
 use super::neuron::Neuron;
 use super::trace::Trace;
 use crate::config::NormKind;
-use crate::kernels::{ConvParams, FusedNorm, batch_norm_layer, conv, learns, linear};
+use crate::kernels::{self, ConvParams, FusedNorm, batch_norm_layer, conv, learns, linear};
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, PaddingConfig2d};
@@ -21,6 +21,8 @@ use burn::tensor::{Device, Tensor};
 
 /// Scale at which residual branches begin.
 const QUIET: f32 = 0.1;
+/// Added to the variances of LayerNorm.
+const LAYER_NORM_EPSILON: f64 = 1e-5;
 
 /// BatchNorm over rows (and positions) or LayerNorm over channels.
 #[derive(Module, Debug)]
@@ -39,7 +41,7 @@ impl Norm {
                     .with_epsilon(BATCH_NORM_EPSILON)
                     .init(init.device()),
             ),
-            NormKind::Layer => Self::Layer(LayerNormConfig::new(channels).init(init.device())),
+            NormKind::Layer => Self::Layer(layer_norm(channels, init)),
         }
     }
 
@@ -69,7 +71,7 @@ impl Norm {
     fn rows(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Batch(norm) => batch_norm_layer(norm, x),
-            Self::Layer(norm) => norm.forward(x),
+            Self::Layer(norm) => normalised(norm, x),
         }
     }
 
@@ -77,8 +79,34 @@ impl Norm {
     fn maps(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
             Self::Batch(norm) => batch_norm_layer(norm, x),
-            Self::Layer(norm) => norm.forward(x.permute([0, 2, 3, 1])).permute([0, 3, 1, 2]),
+            Self::Layer(norm) => {
+                let [rows, channels, height, width] = x.dims();
+                let positions = x
+                    .permute([0, 2, 3, 1])
+                    .reshape([rows * height * width, channels]);
+                normalised(norm, positions)
+                    .reshape([rows, height, width, channels])
+                    .permute([0, 3, 1, 2])
+            }
         }
+    }
+}
+
+/// A LayerNorm over `channels` that [`normalised`] computes.
+pub(super) fn layer_norm(channels: usize, init: &Init) -> LayerNorm {
+    LayerNormConfig::new(channels)
+        .with_epsilon(LAYER_NORM_EPSILON)
+        .init(init.device())
+}
+
+/// `[R, C] -> [R, C]`, in one pass each way.
+pub(super) fn normalised(norm: &LayerNorm, x: Tensor<2>) -> Tensor<2> {
+    match &norm.beta {
+        Some(beta) => {
+            let epsilon = LAYER_NORM_EPSILON as f32;
+            kernels::layer_norm(x, norm.gamma.val(), beta.val(), epsilon)
+        }
+        None => norm.forward(x),
     }
 }
 

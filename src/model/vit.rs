@@ -3,17 +3,15 @@
 
 use super::ge2mst::Head;
 use super::init::Init;
+use super::layer::{layer_norm, normalised};
 use super::stem::standardise;
 use super::trace::Trace;
 use super::{Output, freeze_front, trained_blocks};
 use crate::config::{Freeze, VitConfig};
-use crate::kernels::{AttentionShape, attention, bias_gelu, bias_residual, layer_norm};
+use crate::kernels::{AttentionShape, attention, bias_gelu, bias_residual};
 use burn::module::{Module, Param};
-use burn::nn::{LayerNorm, LayerNormConfig};
+use burn::nn::LayerNorm;
 use burn::tensor::Tensor;
-
-/// Added to variances.
-const NORM_EPSILON: f64 = 1e-5;
 
 /// Dense vision transformer.
 #[derive(Module, Debug)]
@@ -49,7 +47,7 @@ impl DenseVit {
             blocks: (0..config.depth)
                 .map(|_| DenseBlock::new(config, init))
                 .collect(),
-            norm: norm(dim, init),
+            norm: layer_norm(dim, init),
             head: Head::new(dim, config.classes, init),
             patch: config.patch,
         }
@@ -99,28 +97,14 @@ impl DenseVit {
     }
 }
 
-/// `[R, C] -> [R, C]`.
-fn normalised(norm: &LayerNorm, x: Tensor<2>) -> Tensor<2> {
-    match &norm.beta {
-        Some(beta) => layer_norm(x, norm.gamma.val(), beta.val(), NORM_EPSILON as f32),
-        None => norm.forward(x),
-    }
-}
-
-fn norm(dim: usize, init: &Init) -> LayerNorm {
-    LayerNormConfig::new(dim)
-        .with_epsilon(NORM_EPSILON)
-        .init(init.device())
-}
-
 impl DenseBlock {
     fn new(config: &VitConfig, init: &mut Init) -> Self {
         let (dim, hidden) = (config.dim, config.dim * config.mlp_ratio);
         Self {
-            norm1: norm(dim, init),
+            norm1: layer_norm(dim, init),
             qkv: Head::new(dim, 3 * dim, init),
             out: Head::new(dim, dim, init),
-            norm2: norm(dim, init),
+            norm2: layer_norm(dim, init),
             fc1: Head::new(dim, hidden, init),
             fc2: Head::new(hidden, dim, init),
             heads: config.heads,
@@ -132,6 +116,7 @@ impl DenseBlock {
         let shape = AttentionShape {
             tokens,
             heads: self.heads,
+            windows: None,
         };
         let qkv = self.qkv.product(normalised(&self.norm1, x.clone()));
         let mixed = attention(qkv, self.qkv.bias(), shape);

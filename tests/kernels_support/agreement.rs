@@ -7,7 +7,7 @@ mod dense;
 mod spiking;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use dense::{adamw_figures, dense_figures, newton_schulz_figures};
+use dense::{adamw_figures, card_attention_figures, dense_figures, newton_schulz_figures};
 use gemst::config::Surrogate;
 use gemst::kernels::{
     ConvParams, ExpGIfParams, LifParams, batch_norm, exp_g_if_spikes, exp_g_if_with, lif,
@@ -51,6 +51,9 @@ pub async fn figures(device: &Device) -> Figures {
     dense_figures(&device, 3, [16, 4, 12], &mut figures).await;
     // Tokens enough for two a thread.
     dense_figures(&device, 130, [16, 1, 6], &mut figures).await;
+    // Windows of one and of several regions, a token and two a thread.
+    card_attention_figures(&device, 2, [4, 2, 2, 5], true, &mut figures).await;
+    card_attention_figures(&device, 33, [8, 4, 1, 8], true, &mut figures).await;
     adamw_figures(&device, &[1, 64, 700, 65, 3, 128, 9], &mut figures).await;
     // Wide and tall, and one whose rows are sums that threads share.
     for shape in [[3, 5, 6], [1, 48, 30], [2, 17, 300]] {
@@ -133,6 +136,7 @@ async fn drawn_figures(device: &Device, figures: &mut Figures) {
 
         let [side, window] = [[2, 1], [4, 2], [6, 3], [9, 3], [8, 4]][draw.below(5)];
         let shape = [side, window, draw.within(1, 3), draw.within(1, 18)];
+        card_attention_figures(device, 1, shape, draw.below(2) == 0, figures).await;
         gw_ssa_figures(
             device,
             draw.within(1, 3),

@@ -3,8 +3,8 @@
 use super::{Figures, grid, push};
 use burn::tensor::{Device, Tensor};
 use gemst::kernels::{
-    AdamWParams, AdamWState, AttentionShape, FlatLayout, NewtonSchulz, adamw, attention, bias_gelu,
-    bias_residual, flat_pack, flat_view, layer_norm, orthogonal,
+    AdamWParams, AdamWState, AttentionShape, FlatLayout, NewtonSchulz, Windows, adamw, attention,
+    bias_gelu, bias_residual, flat_pack, flat_view, layer_norm, orthogonal,
 };
 
 /// What the dense twin is made of, on `pictures` of `tokens` tokens, in `heads` heads of `d` channels.
@@ -74,11 +74,49 @@ pub async fn dense_figures(
     )
     .await;
 
-    let (qkv, bias) = (
-        matrix(3 * channels, 41).require_grad(),
-        vector(3 * channels, 17),
-    );
-    let y = attention(qkv.clone(), bias.clone(), AttentionShape { tokens, heads });
+    let shape = AttentionShape {
+        tokens,
+        heads,
+        windows: None,
+    };
+    let qkv = matrix(3 * channels, 41);
+    attention_figures(device, &name, qkv, shape, figures).await;
+}
+
+/// The design card's attention in windows of `pictures` of side², of spikes: some windows have none.
+pub async fn card_attention_figures(
+    device: &Device,
+    pictures: usize,
+    [side, window, heads, d]: [usize; 4],
+    shifted: bool,
+    figures: &mut Figures,
+) {
+    let shape = AttentionShape {
+        tokens: side * side,
+        heads,
+        windows: Some(Windows::new(side, window, shifted)),
+    };
+    let (rows, columns) = (pictures * shape.tokens, 3 * heads * d);
+    let spikes = grid(rows * columns, 41, 160).reshape::<2>(device, [rows, columns]);
+    let spikes = spikes.greater_elem(1.4).float();
+    let name = format!("card {pictures} {side} {window} {heads} {d} {shifted}");
+    attention_figures(device, &name, spikes, shape, figures).await;
+}
+
+async fn attention_figures(
+    device: &Device,
+    name: &str,
+    qkv: Tensor<2>,
+    shape: AttentionShape,
+    figures: &mut Figures,
+) {
+    let [rows, columns] = qkv.dims();
+    let qkv = qkv.require_grad();
+    let bias = grid(columns, 17, 64)
+        .reshape::<1>(device, [columns])
+        .require_grad();
+    let w = grid(rows * columns / 3, 11, 160).reshape::<2>(device, [rows, columns / 3]);
+    let y = attention(qkv.clone(), bias.clone(), shape);
     let grads = (y.clone() * w).sum().backward();
     push(figures, format!("{name} attention"), y).await;
     push(

@@ -1,14 +1,16 @@
 //! Softmax attention on the GPU: a thread for one or two tokens of a head, one dispatch each way. A key read serves both
 //! of a thread's queries, and a query both of its keys; caches serve the other threads, and no shared memory bounds the
-//! number of tokens.
+//! number of tokens. In windows, the others are those of the window; a kernel is made for either form.
 
 #![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
 
-use super::{AttentionGrad, AttentionOps, AttentionShape, scale};
+use super::{AttentionGrad, AttentionOps, AttentionShape, SILENT, scale};
+use crate::kernels::Windows;
 use crate::kernels::cube::{
     empty, grid,
     heads::{Deal, add, dot, read, write},
     like,
+    windows::{self, Geometry, GeometryLaunch, member, partner},
 };
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
@@ -25,19 +27,78 @@ struct Place {
     /// First channel of the head, and all channels.
     first: usize,
     channels: usize,
+    /// Tokens of the picture.
+    tokens: usize,
+    window: windows::Place,
 }
 
 #[cube]
-fn place(tokens: u32, heads: u32, #[comptime] d: usize, #[comptime] each: usize) -> Place {
-    let (tokens, heads) = (tokens as usize, heads as usize);
-    let row = ABSOLUTE_POS / heads * each;
-    let head = ABSOLUTE_POS % heads;
+fn place(geometry: &Geometry, tokens: u32, #[comptime] d: usize, #[comptime] each: usize) -> Place {
+    let (tokens, heads) = (tokens as usize, geometry.heads as usize);
+    let nothing = Geometry {
+        side: geometry.side,
+        window: geometry.window,
+        shift: geometry.shift,
+        from: geometry.from,
+        heads: 0u32,
+        scale: geometry.scale,
+    };
+    let window = windows::place(geometry, &nothing, d, each);
     Place {
-        row,
-        picture: row / tokens * tokens,
-        head,
-        first: head * d,
+        row: window.row,
+        picture: window.row / tokens * tokens,
+        head: ABSOLUTE_POS % heads,
+        first: window.first,
         channels: heads * d,
+        tokens,
+        window,
+    }
+}
+
+/// Tokens that a thread looks at: of its window, or of the picture.
+#[cube]
+fn others(at: &Place, #[comptime] windowed: bool) -> u32 {
+    if comptime!(windowed) {
+        at.window.geometry.window * at.window.geometry.window
+    } else {
+        at.tokens as u32
+    }
+}
+
+/// Row of one of them; past the picture's for one that the thread's own do not meet.
+#[cube]
+fn met(inside: u32, at: &Place, #[comptime] windowed: bool) -> usize {
+    if comptime!(windowed) {
+        at.picture + partner(inside, &at.window, at.tokens as u32) as usize
+    } else {
+        at.picture + inside as usize
+    }
+}
+
+/// Whether the thread's window, if it has one, holds no number of q and k other than 0.
+#[cube]
+fn is_silent<N: Size>(
+    qkv: &[Vector<f32, N>],
+    at: &Place,
+    #[comptime] d: usize,
+    #[comptime] windowed: bool,
+) -> bool {
+    if comptime!(windowed) {
+        let n = N::value().comptime();
+        let (line, past) = (3 * at.channels / n, at.channels / n);
+        let mut most = 0.0f32;
+        for inside in 0..others(at, windowed) {
+            let row = at.picture + member(inside, &at.window) as usize;
+            let q = read(qkv, row * line + at.first / n, d);
+            let k = read(qkv, row * line + past + at.first / n, d);
+            #[unroll]
+            for c in 0..d {
+                most = max(most, max(q[c].abs(), k[c].abs()));
+            }
+        }
+        most == 0.0
+    } else {
+        false.runtime()
     }
 }
 
@@ -47,20 +108,22 @@ fn forward_kernel<N: Size>(
     bias: &[Vector<f32, N>],
     y: &mut [f32],
     log_sums: &mut [f32],
+    geometry: &Geometry,
     units: u32,
     tokens: u32,
-    heads: u32,
-    scale: f32,
     #[comptime] d: usize,
     #[comptime] each: usize,
+    #[comptime] windowed: bool,
 ) {
     if ABSOLUTE_POS >= units as usize {
         terminate!();
     }
     let n = N::value().comptime();
-    let at = place(tokens, heads, d, each);
+    let at = place(geometry, tokens, d, each);
+    let scale = geometry.scale;
     let line = 3 * at.channels / n;
     let (first, past) = (at.first / n, at.channels / n);
+    let end = at.picture + at.tokens;
     let mut q = Array::<f32>::new(comptime!(each * d));
     let mut sums = Array::<f32>::new(comptime!(each * d));
     let mut largest = Array::<f32>::new(each);
@@ -79,38 +142,44 @@ fn forward_kernel<N: Size>(
     }
     // The softmax's sum as it comes, around the largest score so far.
     let mut p = Array::<f32>::new(each);
-    for j in at.picture..at.picture + tokens as usize {
-        let k_at = j * line + past + first;
-        let k = read(qkv, k_at, d);
-        #[unroll]
-        for r in 0..each {
-            let score = dot(&q, &k, r * d, d);
-            let now = max(largest[r], score);
-            let shrink = (largest[r] - now).exp();
-            p[r] = (score - now).exp();
-            largest[r] = now;
-            total[r] = total[r] * shrink + p[r];
+    for inside in 0..others(&at, windowed) {
+        let j = met(inside, &at, windowed);
+        if j < end {
+            let k_at = j * line + past + first;
+            let k = read(qkv, k_at, d);
             #[unroll]
-            for c in 0..d {
-                sums[r * d + c] *= shrink;
+            for r in 0..each {
+                let score = dot(&q, &k, r * d, d);
+                let now = max(largest[r], score);
+                let shrink = (largest[r] - now).exp();
+                p[r] = (score - now).exp();
+                largest[r] = now;
+                total[r] = total[r] * shrink + p[r];
+                #[unroll]
+                for c in 0..d {
+                    sums[r * d + c] *= shrink;
+                }
+            }
+            let v = read(qkv, k_at + past, d);
+            #[unroll]
+            for r in 0..each {
+                add(&mut sums, p[r], &v, r * d, d);
             }
         }
-        let v = read(qkv, k_at + past, d);
-        #[unroll]
-        for r in 0..each {
-            add(&mut sums, p[r], &v, r * d, d);
-        }
     }
+    let silent = is_silent(qkv, &at, d, windowed);
     let v_bias = read(bias, 2 * past + first, d);
     #[unroll]
     for r in 0..each {
         let row = at.row + r;
         #[unroll]
         for c in 0..d {
-            sums[r * d + c] = sums[r * d + c] / total[r] + v_bias[c];
+            let mixed = sums[r * d + c] / total[r] + v_bias[c];
+            sums[r * d + c] = select(silent, 0.0, mixed);
         }
         write(y, row * at.channels + at.first, &sums, r * d, d);
-        log_sums[row * heads as usize + at.head] = largest[r] + total[r].ln();
+        let log_sum = largest[r] + total[r].ln();
+        log_sums[row * geometry.heads as usize + at.head] = select(silent, SILENT, log_sum);
     }
 }
 
@@ -123,21 +192,22 @@ fn backward_kernel<N: Size>(
     log_sums: &[f32],
     grad: &[Vector<f32, N>],
     out: &mut [f32],
+    geometry: &Geometry,
     units: u32,
     tokens: u32,
-    heads: u32,
-    scale: f32,
     #[comptime] d: usize,
     #[comptime] each: usize,
+    #[comptime] windowed: bool,
 ) {
     if ABSOLUTE_POS >= units as usize {
         terminate!();
     }
     let n = N::value().comptime();
-    let at = place(tokens, heads, d, each);
+    let at = place(geometry, tokens, d, each);
+    let scale = geometry.scale;
     let line = 3 * at.channels / n;
     let (first, past) = (at.first / n, at.channels / n);
-    let end = at.picture + tokens as usize;
+    let end = at.picture + at.tokens;
     let q_bias = read(bias, first, d);
     let v_bias = read(bias, 2 * past + first, d);
 
@@ -161,17 +231,20 @@ fn backward_kernel<N: Size>(
             sums[r * d + c] = 0.0;
             mean[r] += g[c] * (mixed[c] - v_bias[c]);
         }
-        log_sum[r] = log_sums[row * heads as usize + at.head];
+        log_sum[r] = log_sums[row * geometry.heads as usize + at.head];
     }
-    for j in at.picture..end {
-        let k_at = j * line + past + first;
-        let k = read(qkv, k_at, d);
-        let v = read(qkv, k_at + past, d);
-        #[unroll]
-        for r in 0..each {
-            let p = (dot(&own, &k, r * d, d) - log_sum[r]).exp();
-            let slope = p * (dot(&own_grad, &v, r * d, d) - mean[r]) * scale;
-            add(&mut sums, slope, &k, r * d, d);
+    for inside in 0..others(&at, windowed) {
+        let j = met(inside, &at, windowed);
+        if j < end {
+            let k_at = j * line + past + first;
+            let k = read(qkv, k_at, d);
+            let v = read(qkv, k_at + past, d);
+            #[unroll]
+            for r in 0..each {
+                let p = (dot(&own, &k, r * d, d) - log_sum[r]).exp();
+                let slope = p * (dot(&own_grad, &v, r * d, d) - mean[r]) * scale;
+                add(&mut sums, slope, &k, r * d, d);
+            }
         }
     }
     #[unroll]
@@ -201,19 +274,22 @@ fn backward_kernel<N: Size>(
             value_sums[r * d + c] = 0.0;
         }
     }
-    for i in at.picture..end {
-        let q = read(qkv, i * line + first, d);
-        let g = read(grad, i * past + first, d);
-        let mixed = read(y, i * past + first, d);
-        let mean = dot(&g, &mixed, 0usize, d);
-        let log_sum = log_sums[i * heads as usize + at.head];
-        #[unroll]
-        for r in 0..each {
-            let p = (dot(&own, &q, r * d, d) + bias_score[r] - log_sum).exp();
-            let slope = p * (dot(&values, &g, r * d, d) - mean) * scale;
-            slopes[r] += slope;
-            add(&mut sums, slope, &q, r * d, d);
-            add(&mut value_sums, p, &g, r * d, d);
+    for inside in 0..others(&at, windowed) {
+        let i = met(inside, &at, windowed);
+        if i < end {
+            let q = read(qkv, i * line + first, d);
+            let g = read(grad, i * past + first, d);
+            let mixed = read(y, i * past + first, d);
+            let mean = dot(&g, &mixed, 0usize, d);
+            let log_sum = log_sums[i * geometry.heads as usize + at.head];
+            #[unroll]
+            for r in 0..each {
+                let p = (dot(&own, &q, r * d, d) + bias_score[r] - log_sum).exp();
+                let slope = p * (dot(&values, &g, r * d, d) - mean) * scale;
+                slopes[r] += slope;
+                add(&mut sums, slope, &q, r * d, d);
+                add(&mut value_sums, p, &g, r * d, d);
+            }
         }
     }
     #[unroll]
@@ -222,6 +298,20 @@ fn backward_kernel<N: Size>(
         let to = (at.row + r) * 3 * at.channels + at.channels + at.first;
         write(out, to, &sums, r * d, d);
         write(out, to + at.channels, &value_sums, r * d, d);
+    }
+}
+
+/// What a kernel is told of where tokens attend; without windows, of the heads alone.
+fn geometry(shape: AttentionShape, d: usize) -> GeometryLaunch {
+    let windows = shape.windows.unwrap_or(Windows::new(1, 1, false));
+    windows.launch(0, shape.heads, scale(d))
+}
+
+/// Whether two neighbours meet the same others.
+fn in_pairs(shape: AttentionShape) -> bool {
+    match shape.windows {
+        None => shape.tokens.is_multiple_of(2),
+        Some(windows) => windows.in_pairs(),
     }
 }
 
@@ -236,7 +326,7 @@ impl AttentionOps for CubeBackend {
         let d = shape.width(channels);
         let y = empty(&qkv, Shape::from([rows, channels]));
         let log_sums = empty(&qkv, Shape::from([rows, shape.heads]));
-        let deal = Deal::new(rows, shape.heads, d, shape.tokens.is_multiple_of(2));
+        let deal = Deal::new(rows, shape.heads, d, in_pairs(shape));
         let (count, dim) = grid(&qkv, deal.units);
         // SAFETY: a thread reads and writes the rows of one picture only, and its head's channels there, which the
         // shapes above hold; the vector size divides d, and so every distance.
@@ -250,12 +340,12 @@ impl AttentionOps for CubeBackend {
                 bias.into_buffer_arg(),
                 y.clone().into_buffer_arg(),
                 log_sums.clone().into_buffer_arg(),
+                geometry(shape, d),
                 deal.units as u32,
                 shape.tokens as u32,
-                shape.heads as u32,
-                scale(d),
                 d,
                 deal.each,
+                shape.windows.is_some(),
             );
         }
         (y, log_sums)
@@ -275,7 +365,7 @@ impl AttentionGrad for CubeBackend {
         let [rows, channels] = [qkv.shape()[0], qkv.shape()[1] / 3];
         let d = shape.width(channels);
         let out = like(&qkv);
-        let deal = Deal::new(rows, shape.heads, d, shape.tokens.is_multiple_of(2));
+        let deal = Deal::new(rows, shape.heads, d, in_pairs(shape));
         let (count, dim) = grid(&qkv, deal.units);
         // SAFETY: as forward.
         unsafe {
@@ -290,12 +380,12 @@ impl AttentionGrad for CubeBackend {
                 log_sums.into_buffer_arg(),
                 grad.into_buffer_arg(),
                 out.clone().into_buffer_arg(),
+                geometry(shape, d),
                 deal.units as u32,
                 shape.tokens as u32,
-                shape.heads as u32,
-                scale(d),
                 d,
                 deal.each,
+                shape.windows.is_some(),
             );
         }
         out

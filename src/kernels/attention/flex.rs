@@ -1,6 +1,6 @@
 //! Softmax attention on the CPU: picture by picture and head by head, in matrices that stay in the cache.
 
-use super::{AttentionGrad, AttentionOps, AttentionShape, scale};
+use super::{AttentionGrad, AttentionOps, AttentionShape, SILENT, scale};
 use crate::kernels::flex::{contiguous, exp, small::Matrix, sum, wide};
 use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
 use burn::tensor::TensorData;
@@ -17,9 +17,15 @@ impl AttentionOps for Flex {
         let mut out = vec![0.0; rows * dim];
         let mut log_sums = vec![0.0; rows * shape.heads];
         let mut head = Head::new(shape, dim);
-        visit(rows, shape, |places, index| {
+        visit(rows, shape, |places, regions, index| {
             head.load(values, bias, places, dim, index);
-            head.probabilities();
+            if head.silent {
+                for place in places {
+                    log_sums[place * shape.heads + index] = SILENT;
+                }
+                return;
+            }
+            head.probabilities(regions);
             head.y.product(&head.p, &head.v);
             head.y.scatter(&mut out, places, dim, index * head.d);
             for (place, log_sum) in places.iter().zip(&head.log_sums) {
@@ -50,15 +56,18 @@ impl AttentionGrad for Flex {
         let grads: &[f32] = grad.storage();
         let mut out = vec![0.0; rows * 3 * dim];
         let mut head = Head::new(shape, dim);
-        visit(rows, shape, |places, index| {
+        visit(rows, shape, |places, regions, index| {
             head.load(values, bias, places, dim, index);
+            if head.silent {
+                return;
+            }
             let first = index * head.d;
             head.y.gather(ys, places, dim, first);
             head.g.gather(grads, places, dim, first);
             for (own, place) in head.log_sums.iter_mut().zip(places) {
                 *own = logs[place * shape.heads + index];
             }
-            head.backward();
+            head.backward(regions);
             for (part, gradient) in [&head.dq, &head.dk, &head.dv].into_iter().enumerate() {
                 gradient.scatter(&mut out, places, 3 * dim, part * dim + first);
             }
@@ -67,21 +76,36 @@ impl AttentionGrad for Flex {
     }
 }
 
-/// Every picture and head: its tokens' rows among all, and the head.
-fn visit(rows: usize, shape: AttentionShape, mut each: impl FnMut(&[usize], usize)) {
+/// Every picture or window, and head: its tokens' rows among all, their regions where not all may meet, and the head.
+fn visit(
+    rows: usize,
+    shape: AttentionShape,
+    mut each: impl FnMut(&[usize], Option<&[usize]>, usize),
+) {
+    let (members, regions) = match shape.windows {
+        None => (vec![(0..shape.tokens).collect()], Vec::new()),
+        Some(windows) if windows.shift > 0 => (windows.members(), windows.regions()),
+        Some(windows) => (windows.members(), Vec::new()),
+    };
     let mut places = Vec::new();
     for first in (0..rows).step_by(shape.tokens.max(1)) {
-        places.clear();
-        places.extend(first..first + shape.tokens);
-        for head in 0..shape.heads {
-            each(&places, head);
+        for (window, members) in members.iter().enumerate() {
+            places.clear();
+            places.extend(members.iter().map(|token| first + token));
+            let regions = regions.get(window).map(Vec::as_slice);
+            for head in 0..shape.heads {
+                each(&places, regions, head);
+            }
         }
     }
 }
 
-/// The matrices of one picture and head, used again for the next.
+/// The matrices of one picture or window and head, used again for the next.
 struct Head {
     d: usize,
+    /// Whether q and k without a number other than 0 make y 0, and whether they are so.
+    spiking: bool,
+    silent: bool,
     q: Matrix,
     k: Matrix,
     v: Matrix,
@@ -102,10 +126,15 @@ struct Head {
 impl Head {
     fn new(shape: AttentionShape, channels: usize) -> Self {
         let d = shape.width(channels);
-        let of_tokens = || Matrix::new(shape.tokens, d);
-        let square = || Matrix::new(shape.tokens, shape.tokens);
+        let tokens = shape
+            .windows
+            .map_or(shape.tokens, |windows| windows.tokens());
+        let of_tokens = || Matrix::new(tokens, d);
+        let square = || Matrix::new(tokens, tokens);
         Self {
             d,
+            spiking: shape.windows.is_some(),
+            silent: false,
             q: of_tokens(),
             k: of_tokens(),
             v: of_tokens(),
@@ -117,7 +146,7 @@ impl Head {
             turned: Matrix::new(0, 0),
             p: square(),
             ds: square(),
-            log_sums: vec![0.0; shape.tokens],
+            log_sums: vec![0.0; tokens],
         }
     }
 
@@ -130,6 +159,7 @@ impl Head {
         {
             matrix.gather(qkv, places, 3 * dim, part * dim + first);
         }
+        self.silent = self.spiking && self.q.is_zero() && self.k.is_zero();
         let m = scale(self.d);
         for row in 0..places.len() {
             for (q, bias) in self.q.row_mut(row).iter_mut().zip(&bias[first..]) {
@@ -142,11 +172,12 @@ impl Head {
     }
 
     /// Scores become probabilities; L on the way.
-    fn probabilities(&mut self) {
+    fn probabilities(&mut self, regions: Option<&[usize]>) {
         self.turned.transpose(&self.k);
         self.p.product(&self.q, &self.turned);
         for (row, log_sum) in self.log_sums.iter_mut().enumerate() {
             let scores = self.p.row_mut(row);
+            part(scores, row, regions);
             let largest = largest(scores);
             exponentials(scores, largest);
             let total = sum(scores, |_, p| p);
@@ -156,7 +187,7 @@ impl Head {
         }
     }
 
-    fn backward(&mut self) {
+    fn backward(&mut self, regions: Option<&[usize]>) {
         self.turned.transpose(&self.k);
         self.p.product(&self.q, &self.turned);
         self.turned.transpose(&self.v);
@@ -164,6 +195,7 @@ impl Head {
         let m = scale(self.d);
         for (row, log_sum) in self.log_sums.iter().enumerate() {
             let p = self.p.row_mut(row);
+            part(p, row, regions);
             exponentials(p, *log_sum);
             let own = self.g.row_mut(row).iter().zip(self.y.row_mut(row));
             let mean: f32 = own.map(|(g, y)| *g * *y).sum();
@@ -176,6 +208,16 @@ impl Head {
         // q holds the scale already; ds does too.
         self.q.times(1.0 / m);
         self.dk.turned_product(&self.ds, &self.q);
+    }
+}
+
+/// Scores with tokens of other regions than that of token `row` become so low that their exponential is 0.
+fn part(scores: &mut [f32], row: usize, regions: Option<&[usize]>) {
+    let Some(regions) = regions else { return };
+    for (score, other) in scores.iter_mut().zip(regions) {
+        if regions[row] != *other {
+            *score = -SILENT;
+        }
     }
 }
 

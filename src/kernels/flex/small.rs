@@ -59,6 +59,14 @@ impl Matrix {
         }
     }
 
+    /// Whether no number is other than 0.
+    pub fn is_zero(&self) -> bool {
+        self.lanes
+            .as_flattened()
+            .iter()
+            .all(|number| *number == 0.0)
+    }
+
     /// Every number times `factor`.
     pub fn times(&mut self, factor: f32) {
         let numbers = self.lanes.as_flattened_mut().iter_mut();

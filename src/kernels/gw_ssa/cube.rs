@@ -4,22 +4,19 @@
 
 #![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
 
-mod tokens;
-
 use super::{GwSsaGrad, GwSsaOps, HeadGroups, HeadWindows};
-use crate::kernels::Windows;
 use crate::kernels::cube::{
     empty, grid,
     heads::{Deal, add, dot, read, write},
     like,
+    windows::{Geometry, GeometryLaunch, partner, place},
 };
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::prelude::*;
-use tokens::{Geometry, GeometryLaunch, partner, place};
 
-/// A thread for each [`tokens::Place`].
+/// A thread for each [`crate::kernels::cube::windows::Place`].
 #[cube(launch_unchecked)]
 fn forward_kernel<N: Size>(
     qkv: &[Vector<f32, N>],
@@ -168,27 +165,12 @@ fn launches(groups: &HeadGroups) -> impl Iterator<Item = Launch> {
             },
             heads: pair.iter().map(|group| group.heads).sum(),
             d: pair[0].d,
-            even: pair.iter().all(|group| in_pairs(&group.windows)),
+            even: pair.iter().all(|group| group.windows.in_pairs()),
         })
 }
 
-/// Whether windows and the border's cut through them begin in even columns.
-fn in_pairs(windows: &Windows) -> bool {
-    [windows.side, windows.window, windows.shift]
-        .iter()
-        .all(|n| n.is_multiple_of(2))
-}
-
 fn geometry(group: &HeadWindows, heads: usize) -> GeometryLaunch {
-    let windows = group.windows;
-    GeometryLaunch::new(
-        windows.side as u32,
-        windows.window as u32,
-        windows.shift as u32,
-        group.from as u32,
-        heads as u32,
-        group.scale,
-    )
+    group.windows.launch(group.from, heads, group.scale)
 }
 
 /// Rows `R·N` and C of `qkv [R·N, 3C]`.

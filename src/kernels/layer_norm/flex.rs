@@ -22,8 +22,11 @@ impl LayerNormOps for Flex {
         wide(
             #[inline(always)]
             || {
+                // Slices as long as the loops: then no place needs a check, and loops are SIMD.
+                let (gamma, beta) = (&gamma[..channels], &beta[..channels]);
                 let lines = values.chunks_exact(channels.max(1));
                 for (row, (x, y)) in lines.zip(y.chunks_exact_mut(channels.max(1))).enumerate() {
+                    let (x, y) = (&x[..channels], &mut y[..channels]);
                     let plain = sum(
                         x,
                         #[inline(always)]
@@ -36,8 +39,8 @@ impl LayerNormOps for Flex {
                         |_, x| (x - mean) * (x - mean),
                     );
                     let inv = 1.0 / (squares / channels as f32 + epsilon).sqrt();
-                    for (c, (y, x)) in y.iter_mut().zip(x).enumerate() {
-                        *y = (x - mean) * inv * gamma[c] + beta[c];
+                    for c in 0..channels {
+                        y[c] = (x[c] - mean) * inv * gamma[c] + beta[c];
                     }
                     (means[row], invs[row]) = (mean, inv);
                 }
@@ -68,11 +71,15 @@ impl LayerNormGrad for Flex {
         wide(
             #[inline(always)]
             || {
+                let gamma = &gamma[..channels];
+                let (gamma_grad, beta_grad) =
+                    (&mut gamma_grad[..channels], &mut beta_grad[..channels]);
                 let lines = values.chunks_exact(channels.max(1));
                 for (row, (x, g)) in lines
                     .zip(grads.chunks_exact_mut(channels.max(1)))
                     .enumerate()
                 {
+                    let (x, g) = (&x[..channels], &mut g[..channels]);
                     let (mean, inv) = (moments[row], moments[rows + row]);
                     for c in 0..channels {
                         beta_grad[c] += g[c];
@@ -90,8 +97,8 @@ impl LayerNormGrad for Flex {
                         |c, h| h * (x[c] - mean) * inv,
                     );
                     let (plain, along) = (plain / channels as f32, along / channels as f32);
-                    for (g, x) in g.iter_mut().zip(x) {
-                        *g = inv * (*g - plain - (x - mean) * inv * along);
+                    for c in 0..channels {
+                        g[c] = inv * (g[c] - plain - (x[c] - mean) * inv * along);
                     }
                 }
             },

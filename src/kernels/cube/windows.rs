@@ -1,16 +1,44 @@
-//! Which tokens a thread of GW-SSA works on, and which others they meet.
+//! Which tokens a thread of attention in windows works on, and which others they meet.
 
+use crate::kernels::Windows;
 use cubecl::prelude::*;
 
 /// A head group: where its windows lie (see [`crate::kernels::Windows`]), and its heads.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
-pub(super) struct Geometry {
+pub(in crate::kernels) struct Geometry {
     pub side: u32,
     pub window: u32,
     pub shift: u32,
     pub from: u32,
     pub heads: u32,
     pub scale: f32,
+}
+
+impl Windows {
+    /// What a kernel is told of `heads` heads from channel `from` on.
+    pub(in crate::kernels) fn launch(
+        &self,
+        from: usize,
+        heads: usize,
+        scale: f32,
+    ) -> GeometryLaunch {
+        GeometryLaunch::new(
+            self.side as u32,
+            self.window as u32,
+            self.shift as u32,
+            from as u32,
+            heads as u32,
+            scale,
+        )
+    }
+
+    /// Whether windows and the border's cut through them begin in even columns, so that a token there and the one right
+    /// of it meet the same others.
+    pub(in crate::kernels) fn in_pairs(&self) -> bool {
+        [self.side, self.window, self.shift]
+            .iter()
+            .all(|n| n.is_multiple_of(2))
+    }
 }
 
 /// The group that head `0..first.heads + second.heads` belongs to.
@@ -47,21 +75,38 @@ fn shifted(at: u32, geometry: &Geometry) -> u32 {
     (at + geometry.side - geometry.shift) % geometry.side
 }
 
-/// The token at place `inside` of a window; `none` where it is in another region.
+/// Where place `inside` of a window is on the grid, y before x.
 #[cube]
-pub(super) fn partner(inside: u32, at: &Place, none: u32) -> u32 {
+fn on_grid(inside: u32, at: &Place) -> (u32, u32) {
+    let geometry = &at.geometry;
+    let y = at.window_y * geometry.window + inside / geometry.window;
+    let x = at.window_x * geometry.window + inside % geometry.window;
+    (
+        (y + geometry.shift) % geometry.side,
+        (x + geometry.shift) % geometry.side,
+    )
+}
+
+/// The token at place `inside` of a window.
+#[cube]
+pub(in crate::kernels) fn member(inside: u32, at: &Place) -> u32 {
+    let (y, x) = on_grid(inside, at);
+    y * at.geometry.side + x
+}
+
+/// The same; `none` where it is in another region.
+#[cube]
+pub(in crate::kernels) fn partner(inside: u32, at: &Place, none: u32) -> u32 {
     let geometry = &at.geometry;
     let y = inside / geometry.window;
     let x = inside % geometry.window;
-    let grid_y = (at.window_y * geometry.window + y + geometry.shift) % geometry.side;
-    let grid_x = (at.window_x * geometry.window + x + geometry.shift) % geometry.side;
     let met = region(y, x, at.window_y, at.window_x, geometry) == at.own;
-    select(met, grid_y * geometry.side + grid_x, none)
+    select(met, member(inside, at), none)
 }
 
 /// What a thread works on: a token of a head, and the one right of it where it has two, in the same region of a window.
 #[derive(CubeType)]
-pub(super) struct Place {
+pub(in crate::kernels) struct Place {
     pub geometry: Geometry,
     /// Row of all tokens, and the first one of its picture.
     pub row: usize,
@@ -76,7 +121,7 @@ pub(super) struct Place {
 
 /// Thread `group · heads + head`, so that neighbours read neighbouring channels.
 #[cube]
-pub(super) fn place(
+pub(in crate::kernels) fn place(
     first: &Geometry,
     second: &Geometry,
     #[comptime] d: usize,
