@@ -1,6 +1,7 @@
-//! Memory while the camera is on: flat, however long it is.
+//! Memory while the camera is on, and GPU memory in training: flat, however long it is.
 //!
-//! `GEMST_CAMERA_MINUTES=10` watches the CPU engine for ten minutes; without it, for one.
+//! `GEMST_CAMERA_MINUTES=10` watches the CPU engine for ten minutes; without it, for one. `GEMST_TRAIN_STEPS=1000`
+//! trains as many steps on the GPU engine; without it, 160.
 
 use crate::picture;
 use crate::site::{LATER, SMALL_RUN, Site};
@@ -13,6 +14,10 @@ use xtask::page::{Held, Page, WATCH_MEMORY};
 const SAMPLES: u32 = 6;
 /// What two collected heaps may differ by when nothing leaks: strings of the moment, compiled code.
 const SLACK: f64 = 1024.0 * 1024.0;
+/// Steps after which the allocator's pools have been filled, those of the smallest buffers last.
+const FILLED: f64 = 130.0;
+/// Bytes of buffers that a sample may find on their way to be read.
+const READING: f64 = 64.0 * 1024.0;
 
 /// The camera's frames classified for `time`, and what was held on the way.
 fn watched(query: &str, script: &str, webgpu: bool, time: Duration) -> Result<Vec<Held>> {
@@ -84,4 +89,37 @@ fn the_camera_leaves_gpu_memory_flat() -> Result<()> {
     let samples = watched(query, "worker_gpu_loader.js", true, time)?;
     ensure!(samples[0].buffers > 0.0, "no GPU buffer was seen");
     assert_flat(&samples)
+}
+
+#[test]
+fn training_leaves_gpu_memory_flat() -> Result<()> {
+    let steps = std::env::var("GEMST_TRAIN_STEPS").ok();
+    let steps: f64 = steps.map_or(Ok(160.0), |steps| steps.parse())?;
+    let script = "worker_gpu_loader.js";
+    let site = Site::serve()?;
+    let mut page = Page::open(&Options {
+        webgpu: true,
+        worker_script: Some(WATCH_MEMORY.into()),
+        ..Options::default()
+    })?;
+    page.go(&site.url("backend=webgpu&preset=tiny-exp&dataset=synthetic&batch=2"))?;
+    page.wait_metric("state", 2 * LATER, |state| state == "ready")?;
+    page.press("Train")?;
+    let mut samples = Vec::new();
+    for part in 0..SAMPLES {
+        let share = f64::from(part) / f64::from(SAMPLES - 1);
+        let until = FILLED + share * (steps - FILLED);
+        let patience = 4 * LATER + Duration::from_secs_f64(2.0 * steps);
+        page.wait_number("step", patience, |step| step >= until)?;
+        let held = page.held(script)?;
+        println!("after {until} steps {held:?}");
+        samples.push(held);
+    }
+    ensure!(samples[0].buffers > 0.0, "no GPU buffer was seen");
+    let growth = samples[samples.len() - 1].buffers - samples[0].buffers;
+    ensure!(
+        growth <= READING,
+        "GPU buffers grew by {growth} bytes: {samples:#?}"
+    );
+    Ok(())
 }

@@ -5,8 +5,9 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 /// Runs in a worker first, see [`crate::browser::Options::worker_script`]: keeps hold of the engine's WebAssembly
-/// memory and counts the bytes of GPU buffers that were made and not destroyed. WebGPU's interfaces are not there yet
-/// while a worker is held at its start, so buffers count from the worker's first message.
+/// memory and counts the bytes of GPU buffers that were made and neither destroyed nor collected: an allocator that drops
+/// a buffer leaves it to the browser's garbage collection. WebGPU's interfaces are not there yet while a worker is held at
+/// its start, so buffers count from the worker's first message.
 pub const WATCH_MEMORY: &str = r"
 self.held = { wasm: [], buffers: 0, counting: false };
 for (const name of ['instantiate', 'instantiateStreaming']) {
@@ -24,15 +25,20 @@ const count = () => {
   if (self.held.counting || !device) return;
   self.held.counting = true;
   const make = device.createBuffer, destroy = buffer.destroy;
-  const alive = new WeakSet();
+  const alive = new WeakMap();
+  const drop = (own) => { self.held.buffers -= own.size; own.size = 0; };
+  const collected = new FinalizationRegistry(drop);
   device.createBuffer = function (...a) {
     const made = make.apply(this, a);
-    alive.add(made);
-    self.held.buffers += made.size;
+    const own = { size: made.size };
+    alive.set(made, own);
+    collected.register(made, own);
+    self.held.buffers += own.size;
     return made;
   };
   buffer.destroy = function () {
-    if (alive.delete(this)) self.held.buffers -= this.size;
+    const own = alive.get(this);
+    if (own) drop(own);
     return destroy.apply(this);
   };
 };
@@ -64,6 +70,8 @@ impl Page {
             .find(|(_, url)| url.contains(script))
             .with_context(|| format!("no worker runs {script}"))?;
         let worker = worker.clone();
+        // Collects first, so that a turn of the worker's loop later what was collected has been counted.
+        let worker_heap = self.heap(&worker)?;
         let mut number = |expression: &str| -> Result<f64> {
             let value = self.eval_in(&worker, expression)?;
             value
@@ -72,10 +80,11 @@ impl Page {
         };
         let wasm =
             number("self.held.wasm.reduce((sum, memory) => sum + memory.buffer.byteLength, 0)")?;
-        let buffers = number("self.held.buffers")?;
+        let buffers =
+            number("new Promise((then) => setTimeout(() => then(self.held.buffers), 50))")?;
         Ok(Held {
             page: self.heap(&page)?,
-            worker: self.heap(&worker)?,
+            worker: worker_heap,
             wasm,
             buffers,
         })
