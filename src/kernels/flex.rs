@@ -2,6 +2,7 @@
 
 pub(super) mod product;
 pub(super) mod small;
+pub(super) mod sparse;
 
 use burn::backend::{TensorMetadata, flex::FlexTensor};
 use burn::tensor::TensorData;
@@ -35,6 +36,22 @@ pub(super) unsafe fn written(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32
     // SAFETY: there is room for them, and the caller answers for their being there.
     unsafe { out.set_len(len) };
     out
+}
+
+/// The matrix `[rows, columns]` transposed, in squares whose lines stay in the cache.
+pub(super) fn transpose(from: &[f32], [rows, columns]: [usize; 2], to: &mut [f32]) {
+    const SIDE: usize = 16;
+    for first in (0..rows).step_by(SIDE) {
+        let lines = first..rows.min(first + SIDE);
+        for left in (0..columns).step_by(SIDE) {
+            for column in left..columns.min(left + SIDE) {
+                let to = &mut to[column * rows..][lines.clone()];
+                for (to, row) in to.iter_mut().zip(lines.clone()) {
+                    *to = from[row * columns + column];
+                }
+            }
+        }
+    }
 }
 
 /// `f` of every element of `x`, which is in order.

@@ -2,12 +2,17 @@
 //! cache; direct sums for depth-wise kernels.
 
 mod depthwise;
+mod few;
 mod patches;
 
 use super::{ConvGrad, ConvOps, ConvParams};
-use crate::kernels::flex::product::{Operand, product_into};
+use crate::kernels::flex::{
+    product::{Operand, product_into},
+    sparse::pays,
+};
 use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
 use burn::tensor::{Shape, TensorData};
+use few::Few;
 use patches::Patches;
 
 /// Sizes of one convolution.
@@ -61,6 +66,53 @@ impl Plan {
     fn group_outputs(&self) -> usize {
         self.c_out / self.groups * self.positions()
     }
+
+    /// y; with `few`, of the numbers of x other than 0.
+    fn forward(&self, x: &[f32], w: &[f32], few: bool) -> Vec<f32> {
+        let mut y = vec![0.0f32; self.rows * self.c_out * self.positions()];
+        if self.is_depthwise() {
+            depthwise::forward(self, x, w, &mut y);
+            return y;
+        }
+        let mut few = few.then(|| Few::forward(self, w));
+        let mut patches = Patches::new(self);
+        for tile in patches.tiles() {
+            for group in 0..self.groups {
+                patches.gather(x, group, &tile);
+                match &mut few {
+                    Some(few) => few.multiply(&mut patches, group),
+                    None => patches.multiply(group_weights(self, w, group)),
+                }
+                patches.scatter_outputs(group, &tile, &mut y);
+            }
+        }
+        y
+    }
+
+    /// The gradient of w; with `few`, as forward.
+    fn w_backward(&self, x: &[f32], grad: &[f32], few: bool) -> Vec<f32> {
+        let size = self.c_out / self.groups * self.depth();
+        let mut w_grad = vec![0.0f32; self.groups * size];
+        if self.is_depthwise() {
+            depthwise::w_backward(self, x, grad, &mut w_grad);
+            return w_grad;
+        }
+        let mut few = few.then(|| Few::backward(self));
+        let mut patches = Patches::new(self);
+        for tile in patches.tiles() {
+            for (group, sum) in w_grad.chunks_exact_mut(size).enumerate() {
+                patches.gather(x, group, &tile);
+                patches.gather_outputs(grad, group, &tile);
+                if let Some(few) = &mut few {
+                    few.add(&patches, group);
+                    continue;
+                }
+                let (outputs, patches) = (patches.outputs(), patches.patches());
+                product_into(outputs, patches.turned(), sum, self.depth(), true);
+            }
+        }
+        few.map_or(w_grad, Few::into_gradient)
+    }
 }
 
 impl ConvOps for Flex {
@@ -71,19 +123,8 @@ impl ConvOps for Flex {
     ) -> FloatTensor<Self> {
         let plan = Plan::new(&x.shape(), &w.shape(), p);
         let (x, w) = (x.to_contiguous(), w.to_contiguous());
-        let mut y = vec![0.0f32; plan.rows * plan.c_out * plan.positions()];
-        if plan.is_depthwise() {
-            depthwise::forward(&plan, x.storage(), w.storage(), &mut y);
-        } else {
-            let mut patches = Patches::new(&plan);
-            for tile in patches.tiles() {
-                for group in 0..plan.groups {
-                    patches.gather(x.storage(), group, &tile);
-                    patches.multiply(group_weights(&plan, w.storage(), group));
-                    patches.scatter_outputs(group, &tile, &mut y);
-                }
-            }
-        }
+        let few = pays(x.storage(), plan.c_out / plan.groups);
+        let y = plan.forward(x.storage(), w.storage(), few);
         let shape = [plan.rows, plan.c_out, plan.output[0], plan.output[1]];
         FlexTensor::from_data(TensorData::new(y, shape))
     }
@@ -122,21 +163,8 @@ impl ConvGrad for Flex {
     ) -> FloatTensor<Self> {
         let plan = Plan::new(&x.shape(), &w.shape(), p);
         let (x, grad) = (x.to_contiguous(), grad.to_contiguous());
-        let mut w_grad = vec![0.0f32; w.shape().num_elements()];
-        if plan.is_depthwise() {
-            depthwise::w_backward(&plan, x.storage(), grad.storage(), &mut w_grad);
-        } else {
-            let size = w_grad.len() / plan.groups;
-            let mut patches = Patches::new(&plan);
-            for tile in patches.tiles() {
-                for (group, sum) in w_grad.chunks_exact_mut(size).enumerate() {
-                    patches.gather(x.storage(), group, &tile);
-                    patches.gather_outputs(grad.storage(), group, &tile);
-                    let (outputs, patches) = (patches.outputs(), patches.patches());
-                    product_into(outputs, patches.turned(), sum, plan.depth(), true);
-                }
-            }
-        }
+        let few = pays(x.storage(), plan.c_out / plan.groups);
+        let w_grad = plan.w_backward(x.storage(), grad.storage(), few);
         FlexTensor::from_data(TensorData::new(w_grad, w.shape()))
     }
 }
@@ -145,4 +173,35 @@ impl ConvGrad for Flex {
 fn group_weights<'a>(plan: &Plan, w: &'a [f32], group: usize) -> Operand<'a> {
     let (rows, depth) = (plan.c_out / plan.groups, plan.depth());
     Operand::new(&w[group * rows * depth..], [rows, depth], depth)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of whole numbers, most of x's 0, so that sums in any order are the same: several tiles and a short one, strides,
+    /// padding and groups.
+    #[test]
+    fn convolutions_of_the_few_are_those_of_all() {
+        let some = |count: usize, step: usize| -> Vec<f32> {
+            let value = |i: usize| (i * step + i * i * 7) % 17;
+            (0..count).map(|i| value(i) as f32 - 8.0).collect()
+        };
+        for (groups, stride, padding) in [(1, 1, 1), (1, 2, 1), (2, 1, 0), (3, 2, 1)] {
+            let [x, w] = [[5, 6, 10, 9], [18, 6 / groups, 3, 3]].map(Shape::from);
+            let p = ConvParams {
+                stride,
+                padding,
+                groups,
+            };
+            let plan = Plan::new(&x, &w, p);
+            let mut x = some(x.num_elements(), 5);
+            x.iter_mut().filter(|x| **x < 4.0).for_each(|x| *x = 0.0);
+            let w = some(w.num_elements(), 11);
+            let grad = some(plan.rows * plan.c_out * plan.positions(), 13);
+            assert_eq!(plan.forward(&x, &w, true), plan.forward(&x, &w, false));
+            let [few, all] = [true, false].map(|few| plan.w_backward(&x, &grad, few));
+            assert_eq!(few, all);
+        }
+    }
 }

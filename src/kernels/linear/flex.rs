@@ -5,6 +5,7 @@ use super::{LinearGrad, LinearOps, groups};
 use crate::kernels::flex::{
     contiguous,
     product::{Operand, product, product_into},
+    sparse::{Sparse, pays},
     wide,
 };
 use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
@@ -17,7 +18,8 @@ impl LinearOps for Flex {
     fn fused_linear(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
         let layer = Layer::of(&x.shape(), &w.shape());
         let [x, w] = [x, w].map(contiguous);
-        let y = layer.forward(x.storage(), w.storage());
+        let few = pays(x.storage(), layer.c_out);
+        let y = layer.forward(x.storage(), w.storage(), few);
         FlexTensor::from_data(TensorData::new(y, [layer.rows, layer.groups * layer.c_out]))
     }
 }
@@ -37,7 +39,8 @@ impl LinearGrad for Flex {
     ) -> FloatTensor<Self> {
         let layer = Layer::of(&grad.shape(), &w.shape());
         let [x, grad] = [x, grad].map(contiguous);
-        let dw = layer.w_backward(x.storage(), grad.storage());
+        let few = pays(x.storage(), layer.c_out);
+        let dw = layer.w_backward(x.storage(), grad.storage(), few);
         FlexTensor::from_data(TensorData::new(dw, w.shape()))
     }
 }
@@ -98,9 +101,11 @@ impl Layer {
         Operand::new(from, [rows, self.c_out], self.c_out)
     }
 
-    fn forward(self, x: &[f32], w: &[f32]) -> Vec<f32> {
-        let [_, width] = self.widths();
-        if self.groups == 1 {
+    /// y; with `few`, of the numbers of x other than 0.
+    fn forward(self, x: &[f32], w: &[f32], few: bool) -> Vec<f32> {
+        let [x_width, width] = self.widths();
+        let mut spikes = few.then(Sparse::default);
+        if self.groups == 1 && spikes.is_none() {
             return product(self.inputs(x, (0, self.rows), 0), self.weights(w, 0));
         }
         let mut y = Vec::with_capacity(self.rows * width);
@@ -108,8 +113,19 @@ impl Layer {
         for tile in self.tiles() {
             let size = tile.1 * self.c_out;
             for (group, part) in parts.chunks_exact_mut(size).take(self.groups).enumerate() {
-                let (x, w) = (self.inputs(x, tile, group), self.weights(w, group));
-                product_into(x, w, part, self.c_out, false);
+                if let Some(spikes) = &mut spikes {
+                    let from = &x[tile.0 * x_width + group * self.c_in..];
+                    spikes.read(from, [tile.1, self.c_in], x_width);
+                    let w = &w[group * self.c_in * self.c_out..];
+                    spikes.times(w, self.c_out, part);
+                } else {
+                    let (x, w) = (self.inputs(x, tile, group), self.weights(w, group));
+                    product_into(x, w, part, self.c_out, false);
+                }
+            }
+            if self.groups == 1 {
+                y.extend_from_slice(&parts[..size]);
+                continue;
             }
             let lines = &mut lines[..tile.1 * width];
             interleave(&parts, self.groups, lines);
@@ -141,9 +157,11 @@ impl Layer {
         dx
     }
 
-    fn w_backward(self, x: &[f32], grad: &[f32]) -> Vec<f32> {
-        let [_, of_grad] = self.widths();
-        if self.groups == 1 {
+    /// The gradient of w; with `few`, as forward.
+    fn w_backward(self, x: &[f32], grad: &[f32], few: bool) -> Vec<f32> {
+        let [x_width, of_grad] = self.widths();
+        let mut spikes = few.then(Sparse::default);
+        if self.groups == 1 && spikes.is_none() {
             let x = self.inputs(x, (0, self.rows), 0);
             return product(
                 x.turned(),
@@ -155,13 +173,20 @@ impl Layer {
         let mut parts = vec![0.0; self.tile() * of_grad];
         for tile in self.tiles() {
             let (first, rows) = tile;
-            take_apart(
-                &grad[first * of_grad..][..rows * of_grad],
-                self.groups,
-                &mut parts,
-            );
+            let lines = &grad[first * of_grad..][..rows * of_grad];
+            if self.groups > 1 {
+                take_apart(lines, self.groups, &mut parts);
+            }
+            let parts = if self.groups > 1 { &parts } else { lines };
             for (group, sum) in dw.chunks_exact_mut(size.max(1)).enumerate() {
-                let grad = self.outputs(&parts, rows, group);
+                if let Some(spikes) = &mut spikes {
+                    let from = &x[first * x_width + group * self.c_in..];
+                    spikes.read(from, [rows, self.c_in], x_width);
+                    let grad = &parts[group * rows * self.c_out..];
+                    spikes.add_turned_times(grad, self.c_out, sum);
+                    continue;
+                }
+                let grad = self.outputs(parts, rows, group);
                 let x = self.inputs(x, tile, group);
                 product_into(x.turned(), grad, sum, self.c_out, true);
             }
@@ -227,6 +252,36 @@ fn take_apart_of<const G: usize>(lines: &[f32], parts: &mut [f32]) {
     for (group, part) in parts.chunks_exact_mut(size).take(G).enumerate() {
         for (number, line) in part.iter_mut().zip(lines) {
             *number = line[group];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of whole numbers, most of x's 0, so that sums in any order are the same: several tiles and a short one, one group
+    /// and several.
+    #[test]
+    fn products_of_the_few_are_those_of_all() {
+        let some = |count: usize, step: usize| -> Vec<f32> {
+            let value = |i: usize| (i * step + i * i * 7) % 17;
+            (0..count).map(|i| value(i) as f32 - 8.0).collect()
+        };
+        for (groups, c_in, c_out) in [(1, 9, 16), (2, 5, 33), (4, 8, 3)] {
+            let layer = Layer {
+                rows: 2 * ROWS + 3,
+                groups,
+                c_in,
+                c_out,
+            };
+            let [width, out] = layer.widths();
+            let mut x = some(layer.rows * width, 5);
+            x.iter_mut().filter(|x| **x < 4.0).for_each(|x| *x = 0.0);
+            let (w, grad) = (some(width * c_out, 11), some(layer.rows * out, 13));
+            assert_eq!(layer.forward(&x, &w, true), layer.forward(&x, &w, false));
+            let [few, all] = [true, false].map(|few| layer.w_backward(&x, &grad, few));
+            assert_eq!(few, all);
         }
     }
 }

@@ -71,6 +71,23 @@ impl Patches {
         Operand::new(&self.outputs, shape, self.columns)
     }
 
+    /// Both matrices' numbers.
+    pub(super) fn matrices(&self) -> [&[f32]; 2] {
+        let [depth, channels] = [self.plan.depth(), self.plan.c_out / self.plan.groups];
+        let outputs = self.outputs.get(..channels * self.columns);
+        [
+            &self.patches[..depth * self.columns],
+            outputs.unwrap_or_default(),
+        ]
+    }
+
+    /// Room for the outputs.
+    pub(super) fn outputs_mut(&mut self) -> &mut [f32] {
+        let count = self.plan.c_out / self.plan.groups * self.columns;
+        self.outputs.resize(count, 0.0);
+        &mut self.outputs
+    }
+
     /// The outputs become `weights [C_out/g, C_in/g k k]` times the patches.
     pub(super) fn multiply(&mut self, weights: Operand) {
         let mut outputs = std::mem::take(&mut self.outputs);
