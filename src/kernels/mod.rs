@@ -18,7 +18,7 @@
 //! | [`gw_ssa()`] | the products of windowed attention without softmax | [`gw_ssa_reference`] |
 //! | [`layer_norm`] | LayerNorm over channels | [`layer_norm_reference`] |
 //! | [`bias_gelu`], [`bias_residual`] | what follows a matrix product | [`bias_gelu_reference`], [`bias_residual_reference`] |
-//! | [`attention()`] | softmax attention of the dense twin | [`attention_reference`] |
+//! | [`attention()`] | softmax attention: the dense twin's, and the design card's in windows | [`attention_reference`] |
 //! | [`adamw()`] | the optimiser's update of all parameters; no gradient | burn's `AdamW` |
 //! | [`orthogonal`] | Muon's orthogonalisation; no gradient | [`orthogonal_reference`] |
 //! | [`flat_pack`], [`flat_view`] | all parameters as one vector; no gradient | – |

@@ -36,6 +36,42 @@ fn is_other(value: f32) -> usize {
     usize::from(value.to_bits() << 1 != 0)
 }
 
+/// Numbers looked at together.
+const FOUR: usize = 4;
+/// Places of the bits of 0 to 15, and then whatever.
+const OTHERS: [[u32; FOUR]; 1 << FOUR] = {
+    let mut others = [[0; FOUR]; 1 << FOUR];
+    let mut bits = 0;
+    while bits < others.len() {
+        let (mut place, mut found) = (0, 0);
+        while place < FOUR {
+            if bits >> place & 1 == 1 {
+                others[bits][found] = place as u32;
+                found += 1;
+            }
+            place += 1;
+        }
+        bits += 1;
+    }
+    others
+};
+
+/// Which of four numbers are other than 0, as bits.
+#[inline(always)]
+fn others(four: &[f32; FOUR]) -> usize {
+    #[cfg(target_arch = "wasm32")]
+    {
+        use std::arch::wasm32::{f32x4, f32x4_ne, f32x4_splat, i32x4_bitmask};
+        let [a, b, c, d] = *four;
+        usize::from(i32x4_bitmask(f32x4_ne(f32x4(a, b, c, d), f32x4_splat(0.0))))
+    }
+    #[cfg(not(target_arch = "wasm32"))]
+    {
+        let bits = four.map(is_other).into_iter().enumerate();
+        bits.map(|(place, bit)| bit << place).sum()
+    }
+}
+
 /// The numbers of a matrix other than 0.
 #[derive(Default)]
 pub(in crate::kernels) struct Sparse {
@@ -53,8 +89,8 @@ impl Sparse {
         self.width = width;
         self.counts.clear();
         self.counts.resize(rows, 0);
-        if self.columns.len() < rows * width {
-            self.columns.resize(rows * width, 0);
+        if self.values.len() < rows * width {
+            self.columns.resize(rows * width + FOUR, 0);
             self.values.resize(rows * width, 0.0);
         }
     }
@@ -64,17 +100,24 @@ impl Sparse {
         self.reset(rows, columns);
         for (row, count) in self.counts.iter_mut().enumerate() {
             let from = &from[row * stride..][..columns];
-            let to = row * columns..(row + 1) * columns;
-            let (places, values) = (&mut self.columns[to.clone()], &mut self.values[to]);
-            let mut found = 0;
-            for (column, value) in from.iter().enumerate() {
-                // Written in any case and kept where it counts: which ones do cannot be predicted.
-                if let Some(place) = places.get_mut(found) {
-                    *place = column as u32;
+            // Written in any case and kept where it counts, since which ones do cannot be predicted; what is beyond the
+            // row's end, the next row writes over.
+            let (start, mut found) = (row * columns, 0);
+            let (fours, rest) = from.as_chunks::<FOUR>();
+            for (index, four) in fours.iter().enumerate() {
+                let others = others(four);
+                let first = (FOUR * index) as u32;
+                if let Some(places) = self.columns[start + found..].first_chunk_mut::<FOUR>() {
+                    *places = OTHERS[others].map(|place| first + place);
                 }
+                found += others.count_ones() as usize;
+            }
+            for (column, value) in (FOUR * fours.len()..).zip(rest) {
+                self.columns[start + found] = column as u32;
                 found += is_other(*value);
             }
-            for (value, column) in values.iter_mut().zip(&places[..found]) {
+            let places = &self.columns[start..start + found];
+            for (value, column) in self.values[start..].iter_mut().zip(places) {
                 *value = from[*column as usize];
             }
             *count = found;
