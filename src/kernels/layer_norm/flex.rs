@@ -1,9 +1,10 @@
 //! LayerNorm on the CPU, row by row.
 
 use super::{LayerNormGrad, LayerNormOps};
-use crate::kernels::flex::{contiguous, sum, wide};
+use crate::kernels::flex::{contiguous, sum, wide, written};
 use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
 use burn::tensor::TensorData;
+use std::mem::MaybeUninit;
 
 impl LayerNormOps for Flex {
     fn fused_layer_norm(
@@ -14,38 +15,42 @@ impl LayerNormOps for Flex {
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let [x, gamma, beta] = [x, gamma, beta].map(contiguous);
         let [rows, channels] = [x.shape()[0], x.shape()[1]];
-        let mut y = vec![0.0f32; rows * channels];
         let mut moments = vec![0.0f32; 2 * rows];
         let (values, gamma, beta): (&[f32], &[f32], &[f32]) =
             (x.storage(), gamma.storage(), beta.storage());
         let (means, invs) = moments.split_at_mut(rows);
-        wide(
-            #[inline(always)]
-            || {
-                // Slices as long as the loops: then no place needs a check, and loops are SIMD.
-                let (gamma, beta) = (&gamma[..channels], &beta[..channels]);
-                let lines = values.chunks_exact(channels.max(1));
-                for (row, (x, y)) in lines.zip(y.chunks_exact_mut(channels.max(1))).enumerate() {
-                    let (x, y) = (&x[..channels], &mut y[..channels]);
-                    let plain = sum(
-                        x,
-                        #[inline(always)]
-                        |_, x| x,
-                    );
-                    let mean = plain / channels as f32;
-                    let squares = sum(
-                        x,
-                        #[inline(always)]
-                        |_, x| (x - mean) * (x - mean),
-                    );
-                    let inv = 1.0 / (squares / channels as f32 + epsilon).sqrt();
-                    for c in 0..channels {
-                        y[c] = (x[c] - mean) * inv * gamma[c] + beta[c];
+        // Slices as long as the loops: then no place needs a check, and loops are SIMD.
+        let (gamma, beta) = (&gamma[..channels], &beta[..channels]);
+        let fill = |y: &mut [MaybeUninit<f32>]| {
+            wide(
+                #[inline(always)]
+                || {
+                    let lines = values.chunks_exact(channels.max(1));
+                    let lines = lines.zip(y.chunks_exact_mut(channels.max(1)));
+                    for (row, (x, y)) in lines.enumerate() {
+                        let (x, y) = (&x[..channels], &mut y[..channels]);
+                        let plain = sum(
+                            x,
+                            #[inline(always)]
+                            |_, x| x,
+                        );
+                        let mean = plain / channels as f32;
+                        let squares = sum(
+                            x,
+                            #[inline(always)]
+                            |_, x| (x - mean) * (x - mean),
+                        );
+                        let inv = 1.0 / (squares / channels as f32 + epsilon).sqrt();
+                        for c in 0..channels {
+                            y[c].write((x[c] - mean) * inv * gamma[c] + beta[c]);
+                        }
+                        (means[row], invs[row]) = (mean, inv);
                     }
-                    (means[row], invs[row]) = (mean, inv);
-                }
-            },
-        );
+                },
+            );
+        };
+        // SAFETY: the lines are all of y.
+        let y = unsafe { written(rows * channels, fill) };
         let y = FlexTensor::from_data(TensorData::new(y, [rows, channels]));
         (
             y,

@@ -48,15 +48,15 @@ impl Few {
         let columns = self.read(patches);
         let weights = &self.weights[group * depth * channels..];
         self.spikes.times(weights, channels, &mut self.outputs);
-        let outputs = patches.outputs_mut();
-        transpose(&self.outputs, [columns, channels], outputs);
+        let to = patches.room_for_outputs();
+        transpose(&self.outputs, [columns, channels], to);
     }
 
     /// Adds a group's outputs times its patches to the gradient of its weights.
     pub(super) fn add(&mut self, patches: &Patches, group: usize) {
         let [depth, channels] = self.shape;
         let columns = self.read(patches);
-        let [_, from] = patches.matrices();
+        let from = patches.output_numbers();
         transpose(from, [channels, columns], &mut self.outputs);
         let sum = &mut self.weights[group * depth * channels..];
         self.spikes.add_turned_times(&self.outputs, channels, sum);
@@ -76,7 +76,7 @@ impl Few {
     /// Finds the spikes of a group's patches and makes room for its outputs; the number of patches.
     fn read(&mut self, patches: &Patches) -> usize {
         let [depth, channels] = self.shape;
-        let [from, _] = patches.matrices();
+        let from = patches.patch_numbers();
         let columns = from.len() / depth.max(1);
         self.spikes.read_turned(from, [columns, depth]);
         self.outputs.resize(columns * channels, 0.0);

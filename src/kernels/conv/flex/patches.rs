@@ -71,18 +71,18 @@ impl Patches {
         Operand::new(&self.outputs, shape, self.columns)
     }
 
-    /// Both matrices' numbers.
-    pub(super) fn matrices(&self) -> [&[f32]; 2] {
-        let [depth, channels] = [self.plan.depth(), self.plan.c_out / self.plan.groups];
-        let outputs = self.outputs.get(..channels * self.columns);
-        [
-            &self.patches[..depth * self.columns],
-            outputs.unwrap_or_default(),
-        ]
+    /// The patch matrix's numbers.
+    pub(super) fn patch_numbers(&self) -> &[f32] {
+        &self.patches[..self.plan.depth() * self.columns]
     }
 
-    /// Room for the outputs.
-    pub(super) fn outputs_mut(&mut self) -> &mut [f32] {
+    /// The outputs' numbers.
+    pub(super) fn output_numbers(&self) -> &[f32] {
+        &self.outputs[..self.plan.c_out / self.plan.groups * self.columns]
+    }
+
+    /// Room for them.
+    pub(super) fn room_for_outputs(&mut self) -> &mut [f32] {
         let count = self.plan.c_out / self.plan.groups * self.columns;
         self.outputs.resize(count, 0.0);
         &mut self.outputs
