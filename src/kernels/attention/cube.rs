@@ -10,7 +10,7 @@ use crate::kernels::cube::{
     empty, grid,
     heads::{Deal, add, dot, read, write},
     like,
-    windows::{self, Geometry, GeometryLaunch, member, partner},
+    windows::{self, Geometry, GeometryLaunch, meets, member},
 };
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
@@ -65,13 +65,24 @@ fn others(at: &Place, #[comptime] windowed: bool) -> u32 {
     }
 }
 
-/// Row of one of them; past the picture's for one that the thread's own do not meet.
+/// Row of one of them.
 #[cube]
-fn met(inside: u32, at: &Place, #[comptime] windowed: bool) -> usize {
+fn other(inside: u32, at: &Place, #[comptime] windowed: bool) -> usize {
     if comptime!(windowed) {
-        at.picture + partner(inside, &at.window, at.tokens as u32) as usize
+        at.picture + member(inside, &at.window) as usize
     } else {
         at.picture + inside as usize
+    }
+}
+
+/// `value` where the thread's tokens meet it, `apart` elsewhere. Selected, not branched on: what is not met is rare, and with
+/// a branch these loops take 1.1 to 1.2 times as long on SwiftShader.
+#[cube]
+fn where_met(value: f32, apart: f32, inside: u32, at: &Place, #[comptime] windowed: bool) -> f32 {
+    if comptime!(windowed) {
+        select(meets(inside, &at.window), value, apart)
+    } else {
+        value
     }
 }
 
@@ -88,7 +99,7 @@ fn is_silent<N: Size>(
         let (line, past) = (3 * at.channels / n, at.channels / n);
         let mut most = 0.0f32;
         for inside in 0..others(at, windowed) {
-            let row = at.picture + member(inside, &at.window) as usize;
+            let row = other(inside, at, windowed);
             let q = read(qkv, row * line + at.first / n, d);
             let k = read(qkv, row * line + past + at.first / n, d);
             #[unroll]
@@ -123,7 +134,6 @@ fn forward_kernel<N: Size>(
     let scale = geometry.scale;
     let line = 3 * at.channels / n;
     let (first, past) = (at.first / n, at.channels / n);
-    let end = at.picture + at.tokens;
     let mut q = Array::<f32>::new(comptime!(each * d));
     let mut sums = Array::<f32>::new(comptime!(each * d));
     let mut largest = Array::<f32>::new(each);
@@ -137,34 +147,33 @@ fn forward_kernel<N: Size>(
             q[r * d + c] = (own[c] + q_bias[c]) * scale;
             sums[r * d + c] = 0.0;
         }
-        largest[r] = f32::new(-1e30);
+        largest[r] = f32::new(-SILENT);
         total[r] = 0.0;
     }
     // The softmax's sum as it comes, around the largest score so far.
     let mut p = Array::<f32>::new(each);
     for inside in 0..others(&at, windowed) {
-        let j = met(inside, &at, windowed);
-        if j < end {
-            let k_at = j * line + past + first;
-            let k = read(qkv, k_at, d);
+        let k_at = other(inside, &at, windowed) * line + past + first;
+        let k = read(qkv, k_at, d);
+        #[unroll]
+        for r in 0..each {
+            let score = dot(&q, &k, r * d, d);
+            // Less than the largest score before the first one, so that its exponential is 0 there too.
+            let score = where_met(score, -2.0 * SILENT, inside, &at, windowed);
+            let now = max(largest[r], score);
+            let shrink = (largest[r] - now).exp();
+            p[r] = (score - now).exp();
+            largest[r] = now;
+            total[r] = total[r] * shrink + p[r];
             #[unroll]
-            for r in 0..each {
-                let score = dot(&q, &k, r * d, d);
-                let now = max(largest[r], score);
-                let shrink = (largest[r] - now).exp();
-                p[r] = (score - now).exp();
-                largest[r] = now;
-                total[r] = total[r] * shrink + p[r];
-                #[unroll]
-                for c in 0..d {
-                    sums[r * d + c] *= shrink;
-                }
+            for c in 0..d {
+                sums[r * d + c] *= shrink;
             }
-            let v = read(qkv, k_at + past, d);
-            #[unroll]
-            for r in 0..each {
-                add(&mut sums, p[r], &v, r * d, d);
-            }
+        }
+        let v = read(qkv, k_at + past, d);
+        #[unroll]
+        for r in 0..each {
+            add(&mut sums, p[r], &v, r * d, d);
         }
     }
     let silent = is_silent(qkv, &at, d, windowed);
@@ -207,7 +216,6 @@ fn backward_kernel<N: Size>(
     let scale = geometry.scale;
     let line = 3 * at.channels / n;
     let (first, past) = (at.first / n, at.channels / n);
-    let end = at.picture + at.tokens;
     let q_bias = read(bias, first, d);
     let v_bias = read(bias, 2 * past + first, d);
 
@@ -234,17 +242,15 @@ fn backward_kernel<N: Size>(
         log_sum[r] = log_sums[row * geometry.heads as usize + at.head];
     }
     for inside in 0..others(&at, windowed) {
-        let j = met(inside, &at, windowed);
-        if j < end {
-            let k_at = j * line + past + first;
-            let k = read(qkv, k_at, d);
-            let v = read(qkv, k_at + past, d);
-            #[unroll]
-            for r in 0..each {
-                let p = (dot(&own, &k, r * d, d) - log_sum[r]).exp();
-                let slope = p * (dot(&own_grad, &v, r * d, d) - mean[r]) * scale;
-                add(&mut sums, slope, &k, r * d, d);
-            }
+        let k_at = other(inside, &at, windowed) * line + past + first;
+        let k = read(qkv, k_at, d);
+        let v = read(qkv, k_at + past, d);
+        #[unroll]
+        for r in 0..each {
+            let p = (dot(&own, &k, r * d, d) - log_sum[r]).exp();
+            let p = where_met(p, 0.0, inside, &at, windowed);
+            let slope = p * (dot(&own_grad, &v, r * d, d) - mean[r]) * scale;
+            add(&mut sums, slope, &k, r * d, d);
         }
     }
     #[unroll]
@@ -275,21 +281,20 @@ fn backward_kernel<N: Size>(
         }
     }
     for inside in 0..others(&at, windowed) {
-        let i = met(inside, &at, windowed);
-        if i < end {
-            let q = read(qkv, i * line + first, d);
-            let g = read(grad, i * past + first, d);
-            let mixed = read(y, i * past + first, d);
-            let mean = dot(&g, &mixed, 0usize, d);
-            let log_sum = log_sums[i * geometry.heads as usize + at.head];
-            #[unroll]
-            for r in 0..each {
-                let p = (dot(&own, &q, r * d, d) + bias_score[r] - log_sum).exp();
-                let slope = p * (dot(&values, &g, r * d, d) - mean) * scale;
-                slopes[r] += slope;
-                add(&mut sums, slope, &q, r * d, d);
-                add(&mut value_sums, p, &g, r * d, d);
-            }
+        let i = other(inside, &at, windowed);
+        let q = read(qkv, i * line + first, d);
+        let g = read(grad, i * past + first, d);
+        let mixed = read(y, i * past + first, d);
+        let mean = dot(&g, &mixed, 0usize, d);
+        let log_sum = log_sums[i * geometry.heads as usize + at.head];
+        #[unroll]
+        for r in 0..each {
+            let p = (dot(&own, &q, r * d, d) + bias_score[r] - log_sum).exp();
+            let p = where_met(p, 0.0, inside, &at, windowed);
+            let slope = p * (dot(&values, &g, r * d, d) - mean) * scale;
+            slopes[r] += slope;
+            add(&mut sums, slope, &q, r * d, d);
+            add(&mut value_sums, p, &g, r * d, d);
         }
     }
     #[unroll]

@@ -94,14 +94,19 @@ pub(in crate::kernels) fn member(inside: u32, at: &Place) -> u32 {
     y * at.geometry.side + x
 }
 
-/// The same; `none` where it is in another region.
+/// Whether it is in the region of the thread's own.
 #[cube]
-pub(in crate::kernels) fn partner(inside: u32, at: &Place, none: u32) -> u32 {
+pub(in crate::kernels) fn meets(inside: u32, at: &Place) -> bool {
     let geometry = &at.geometry;
     let y = inside / geometry.window;
     let x = inside % geometry.window;
-    let met = region(y, x, at.window_y, at.window_x, geometry) == at.own;
-    select(met, member(inside, at), none)
+    region(y, x, at.window_y, at.window_x, geometry) == at.own
+}
+
+/// The token at place `inside` of a window; `none` where it is in another region.
+#[cube]
+pub(in crate::kernels) fn partner(inside: u32, at: &Place, none: u32) -> u32 {
+    select(meets(inside, at), member(inside, at), none)
 }
 
 /// What a thread works on: a token of a head, and the one right of it where it has two, in the same region of a window.
