@@ -4,7 +4,7 @@ use super::source::{Source, read_member, write_whole};
 use super::{DeviceName, Failure};
 use crate::config::{Augment, Optimizer, RunConfig, preset};
 use crate::data::{Batch, ImageSet, Sampler, Split, batch::train_batch};
-use crate::train::{Checkpoint, Member, Precision, Session, Tally};
+use crate::train::{Checkpoint, Member, Precision, Session, Tally, Teachers};
 use clap::Args;
 use futures_lite::future::block_on;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -88,6 +88,13 @@ pub struct Pretrain {
     /// Weight of the spikes per synapse and picture in the loss: presses on a spike by what it costs.
     #[arg(long, default_value_t = 0.0)]
     operation_penalty: f64,
+    /// Checkpoints of trained networks whose answers are learned beside the labels (distillation). A run that is resumed
+    /// must be told them again.
+    #[arg(long, num_args = 1..)]
+    teacher: Vec<PathBuf>,
+    /// Share of the target that is the teachers', 0 to 1.
+    #[arg(long, default_value_t = 0.5)]
+    teaching: f64,
     /// Seed of weights, order and augmentation.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -117,6 +124,10 @@ impl Pretrain {
         std::fs::create_dir_all(&self.out)?;
         let config = self.config(train.len() as u64)?;
         let mut run = self.begin(config, &device)?;
+        let members = self.teacher.iter().map(|path| read_member(path, None));
+        let members = members.collect::<Result<Vec<_>, _>>()?;
+        let classes = self.source.kind().classes();
+        let teachers = Teachers::new(&members, self.teaching, classes, &device)?;
         let total = run.session.config().train.total_steps;
         let until = self
             .stop_after
@@ -133,7 +144,7 @@ impl Pretrain {
         bar.set_position(run.session.steps_made());
         let mut seen = (Instant::now(), 0usize);
         while let Ok(batch) = batches.recv() {
-            let stats = run.session.step(&batch);
+            let stats = block_on(teachers.step(&mut run.session, &batch))?;
             seen.1 += batch.size;
             bar.set_position(stats.step);
             if stats.step % READ_EVERY == 0 {

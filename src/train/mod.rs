@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod conversion;
+pub mod distill;
 pub mod eval;
 pub mod head;
 mod inspect;
@@ -12,11 +13,14 @@ pub mod optim;
 pub mod params;
 pub mod schedule;
 pub mod session;
+pub mod stats;
 pub mod transfer;
 pub mod what_if;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Member, Precision};
 pub use conversion::Conversion;
+pub use distill::Teachers;
 pub use eval::Tally;
 pub use lesson::{Examples, Lesson};
-pub use session::{RestoreError, Session, StepNumbers, StepStats};
+pub use session::{RestoreError, Session};
+pub use stats::{StepNumbers, StepStats};

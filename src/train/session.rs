@@ -6,6 +6,7 @@ use super::loss::targets;
 use super::optim::{FlatAdamW, Moments, Update};
 use super::params::{self, Misfit};
 use super::schedule::learning_rate;
+use super::stats::StepStats;
 use crate::config::{ConfigErrors, InputCoding, ModelConfig, RunConfig};
 use crate::data::SIDE;
 use crate::data::batch::Batch;
@@ -26,28 +27,6 @@ pub struct Session {
     network: Network,
     optim: FlatAdamW,
     step: u64,
-}
-
-/// A training step's results, still on the device.
-pub struct StepStats {
-    /// Steps made, this one included.
-    pub step: u64,
-    /// Learning rate of the step.
-    pub lr: f64,
-    loss: Tensor<1>,
-    logits: Tensor<2>,
-    labels: Vec<u8>,
-    /// Spikes of the batch.
-    pub trace: Trace,
-}
-
-/// Numbers of a training step.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct StepNumbers {
-    /// Mean cross-entropy with the recipe's smoothing, plus the penalties on spikes and operations.
-    pub loss: f64,
-    /// Share of the batch whose top class was right.
-    pub accuracy: f64,
 }
 
 impl Session {
@@ -118,20 +97,29 @@ impl Session {
 
     /// One optimiser step on a batch.
     pub fn step(&mut self, batch: &Batch) -> StepStats {
-        let classes = self.classes();
+        let wanted = self.wanted(batch);
+        self.step_towards(batch, wanted)
+    }
+
+    /// What the recipe wants to hear of a batch, `[B, classes]`.
+    pub(super) fn wanted(&self, batch: &Batch) -> Tensor<2> {
+        targets(
+            &batch.labels,
+            batch.mix.as_ref(),
+            self.classes(),
+            self.config.train.label_smoothing as f32,
+            &self.device,
+        )
+    }
+
+    /// The same step towards other distributions over the classes than the labels', `[B, classes]`.
+    pub(super) fn step_towards(&mut self, batch: &Batch, wanted: Tensor<2>) -> StepStats {
         let train = self.config.train.clone();
         if self.is_rate_coded() {
             self.device.seed(self.config.seed.wrapping_add(self.step));
         }
         let images = self.upload(batch);
         let output = at_step(self.step, || self.network.forward(images));
-        let wanted = targets(
-            &batch.labels,
-            batch.mix.as_ref(),
-            classes,
-            train.label_smoothing as f32,
-            &self.device,
-        );
         let mut loss = softmax_cross_entropy(output.logits.clone(), wanted);
         let regulates = train.spike_penalty > 0.0 || train.operation_penalty > 0.0;
         if regulates && let Some(spikes) = output.trace.regulation() {
@@ -287,7 +275,8 @@ impl Session {
         &self.network
     }
 
-    fn classes(&self) -> usize {
+    /// Classes that the network tells apart.
+    pub(super) fn classes(&self) -> usize {
         self.config.model.classes()
     }
 
@@ -342,49 +331,4 @@ pub enum RestoreError {
     /// Names or shapes differ.
     #[error(transparent)]
     Misfit(#[from] Misfit),
-}
-
-impl StepStats {
-    /// Read the loss and the accuracy.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub async fn read(&self) -> Result<StepNumbers, ExecutionError> {
-        let reads = Transaction::default()
-            .register(self.loss.clone())
-            .register(self.logits.clone());
-        let mut data = reads.execute_async().await?.into_iter();
-        let mut next = || -> Vec<f32> {
-            data.next()
-                .map(|data| data.iter::<f32>().collect())
-                .unwrap_or_default()
-        };
-        let loss = next().first().copied().unwrap_or(f32::NAN);
-        let logits = next();
-        let classes = logits.len() / self.labels.len().max(1);
-        let right = self
-            .labels
-            .iter()
-            .zip(logits.chunks_exact(classes.max(1)))
-            .filter(|(label, row)| super::eval::argmax(row) == usize::from(**label))
-            .count();
-        Ok(StepNumbers {
-            loss: f64::from(loss),
-            accuracy: right as f64 / self.labels.len().max(1) as f64,
-        })
-    }
-
-    /// Mean firing rate of the batch over all layers and steps; `None` for a dense network.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub async fn firing_rate(&self) -> Result<Option<f64>, ExecutionError> {
-        match self.trace.regulation() {
-            None => Ok(None),
-            Some(spikes) => {
-                let data = spikes.mean_rate().inner().into_data_async().await?;
-                Ok(data.iter::<f64>().next())
-            }
-        }
-    }
 }
