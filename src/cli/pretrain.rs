@@ -121,13 +121,14 @@ impl Pretrain {
         if let Some(limit) = self.limit {
             train = train.take(limit);
         }
-        std::fs::create_dir_all(&self.out)?;
-        let config = self.config(train.len() as u64)?;
-        let mut run = self.begin(config, &device)?;
+        // Before anything is written: a teacher that does not fit leaves no run behind.
         let members = self.teacher.iter().map(|path| read_member(path, None));
         let members = members.collect::<Result<Vec<_>, _>>()?;
         let classes = self.source.kind().classes();
         let teachers = Teachers::new(&members, self.teaching, classes, &device)?;
+        std::fs::create_dir_all(&self.out)?;
+        let config = self.config(train.len() as u64)?;
+        let mut run = self.begin(config, &device)?;
         let total = run.session.config().train.total_steps;
         let until = self
             .stop_after

@@ -38,6 +38,23 @@ pub(super) unsafe fn written(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32
     out
 }
 
+/// Every window of every picture of `[rows, tokens of a picture]`: its tokens' rows, and their regions where not all of
+/// them may attend to each other. Windows are given by their members and, or none, their regions.
+pub(super) fn visit(
+    (members, regions): &(Vec<Vec<usize>>, Vec<Vec<usize>>),
+    [rows, tokens]: [usize; 2],
+    mut each: impl FnMut(&[usize], Option<&[usize]>),
+) {
+    let mut places = Vec::new();
+    for first in (0..rows).step_by(tokens.max(1)) {
+        for (window, members) in members.iter().enumerate() {
+            places.clear();
+            places.extend(members.iter().map(|token| first + token));
+            each(&places, regions.get(window).map(Vec::as_slice));
+        }
+    }
+}
+
 /// The matrix `[rows, columns]` transposed, in squares whose lines stay in the cache.
 pub(super) fn transpose(from: &[f32], [rows, columns]: [usize; 2], to: &mut [f32]) {
     const SIDE: usize = 16;

@@ -45,17 +45,6 @@ pub struct HeadWindows {
     pub scale: f32,
 }
 
-impl HeadWindows {
-    /// Region of each token of each window; empty where all may meet.
-    fn regions(&self) -> Vec<Vec<usize>> {
-        if self.windows.shift > 0 {
-            self.windows.regions()
-        } else {
-            Vec::new()
-        }
-    }
-}
-
 /// All head groups of a layer; their channels cover `0..C`.
 pub type HeadGroups = Arc<Vec<HeadWindows>>;
 

@@ -102,6 +102,15 @@ impl Windows {
             .collect()
     }
 
+    /// [`Windows::regions`]; empty where all tokens of a window may attend to each other.
+    pub(super) fn parts(&self) -> Vec<Vec<usize>> {
+        if self.shift > 0 {
+            self.regions()
+        } else {
+            Vec::new()
+        }
+    }
+
     /// 1 where two tokens may attend to each other, 0 across the border: `[1, windows, 1, W, W]`;
     /// `None` when every pair may.
     pub fn mask(&self, device: &Device) -> Option<Tensor<5>> {

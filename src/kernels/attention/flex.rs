@@ -1,7 +1,7 @@
 //! Softmax attention on the CPU: picture by picture and head by head, in matrices that stay in the cache.
 
 use super::{AttentionGrad, AttentionOps, AttentionShape, SILENT, scale};
-use crate::kernels::flex::{contiguous, exp, small::Matrix, sum, wide};
+use crate::kernels::flex::{contiguous, exp, small::Matrix, sum, visit, wide};
 use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
 use burn::tensor::TensorData;
 
@@ -17,7 +17,7 @@ impl AttentionOps for Flex {
         let mut out = vec![0.0; rows * dim];
         let mut log_sums = vec![0.0; rows * shape.heads];
         let mut head = Head::new(shape, dim);
-        visit(rows, shape, |places, regions, index| {
+        heads(rows, shape, |places, regions, index| {
             head.load(values, bias, places, dim, index);
             if head.silent {
                 for place in places {
@@ -56,7 +56,7 @@ impl AttentionGrad for Flex {
         let grads: &[f32] = grad.storage();
         let mut out = vec![0.0; rows * 3 * dim];
         let mut head = Head::new(shape, dim);
-        visit(rows, shape, |places, regions, index| {
+        heads(rows, shape, |places, regions, index| {
             head.load(values, bias, places, dim, index);
             if head.silent {
                 return;
@@ -77,27 +77,20 @@ impl AttentionGrad for Flex {
 }
 
 /// Every picture or window, and head: its tokens' rows among all, their regions where not all may meet, and the head.
-fn visit(
+fn heads(
     rows: usize,
     shape: AttentionShape,
     mut each: impl FnMut(&[usize], Option<&[usize]>, usize),
 ) {
-    let (members, regions) = match shape.windows {
+    let windows = match shape.windows {
         None => (vec![(0..shape.tokens).collect()], Vec::new()),
-        Some(windows) if windows.shift > 0 => (windows.members(), windows.regions()),
-        Some(windows) => (windows.members(), Vec::new()),
+        Some(windows) => (windows.members(), windows.parts()),
     };
-    let mut places = Vec::new();
-    for first in (0..rows).step_by(shape.tokens.max(1)) {
-        for (window, members) in members.iter().enumerate() {
-            places.clear();
-            places.extend(members.iter().map(|token| first + token));
-            let regions = regions.get(window).map(Vec::as_slice);
-            for head in 0..shape.heads {
-                each(&places, regions, head);
-            }
+    visit(&windows, [rows, shape.tokens], |places, regions| {
+        for head in 0..shape.heads {
+            each(places, regions, head);
         }
-    }
+    });
 }
 
 /// The matrices of one picture or window and head, used again for the next.

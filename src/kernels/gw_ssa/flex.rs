@@ -1,7 +1,7 @@
 //! GW-SSA on the CPU: window by window and head by head, in matrices that stay in the first-level cache.
 
 use super::{GwSsaGrad, GwSsaOps, HeadGroups, HeadWindows};
-use crate::kernels::flex::{contiguous, small::Matrix};
+use crate::kernels::flex::{contiguous, small::Matrix, visit};
 use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
 use burn::tensor::TensorData;
 
@@ -63,18 +63,12 @@ impl HeadWindows {
         tokens: usize,
         mut each: impl FnMut(&[usize], Option<&[usize]>, usize),
     ) {
-        let (windows, mut places) = (self.windows.members(), Vec::new());
-        let regions = self.regions();
-        for row in (0..all).step_by(tokens.max(1)) {
-            for (window, members) in windows.iter().enumerate() {
-                places.clear();
-                places.extend(members.iter().map(|token| row + token));
-                for head in 0..self.heads {
-                    let regions = regions.get(window).map(Vec::as_slice);
-                    each(&places, regions, self.from + head * self.d);
-                }
+        let windows = (self.windows.members(), self.windows.parts());
+        visit(&windows, [all, tokens], |places, regions| {
+            for head in 0..self.heads {
+                each(places, regions, self.from + head * self.d);
             }
-        }
+        });
     }
 }
 

@@ -49,7 +49,7 @@ fn places(order: &[usize], device: &Device) -> Tensor<1, Int> {
 fn meetings(group: &HeadWindows, device: &Device) -> Tensor<5> {
     let (count, side) = (group.windows.count(), group.windows.tokens());
     let mut values = vec![1.0; count * side * side];
-    for (window, regions) in group.regions().iter().enumerate() {
+    for (window, regions) in group.windows.parts().iter().enumerate() {
         for i in 0..side {
             for j in 0..side {
                 if regions[i] != regions[j] {
