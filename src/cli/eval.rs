@@ -182,7 +182,7 @@ pub(super) fn load(source: &Source, part: Part, limit: Option<usize>) -> Result<
     })
 }
 
-fn tally(session: &Session, set: &ImageSet) -> Result<Tally, Failure> {
+pub(super) fn tally(session: &Session, set: &ImageSet) -> Result<Tally, Failure> {
     let mut tally = Tally::default();
     for from in (0..set.len()).step_by(BATCH) {
         block_on(tally.add(session, set, from..(from + BATCH).min(set.len())))?;

@@ -6,6 +6,7 @@ mod convert;
 mod energy;
 mod eval;
 mod pretrain;
+mod prune;
 mod record;
 mod shards;
 mod source;
@@ -40,6 +41,8 @@ enum Command {
     Bench(eval::Bench),
     /// Accuracy on test images after some steps from another network's weights.
     Transfer(transfer::Transfer),
+    /// Take the channels that matter least out of a trained network's stem.
+    Prune(prune::Prune),
     /// Measure the networks to ship, write their index and model cards.
     Card(card::Card),
     /// Record both shipped networks on a picture, for the page to show before its engine runs.
@@ -105,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Convert(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Transfer(command) => command.run(),
+        Command::Prune(command) => command.run(),
         Command::Card(command) => command.run(),
         Command::Record(command) => command.run(),
         Command::Shards(command) => command.run(),
