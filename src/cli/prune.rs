@@ -36,6 +36,14 @@ impl Prune {
         let device = self.device.open()?;
         let whole = read_member(&self.checkpoint, None)?;
         of_data_set(&whole.config)?;
+        let its = whole.config.data.dataset;
+        if its != self.source.kind() {
+            return Err(format!(
+                "this network was trained on {0}, and its losses are measured there: --dataset {0}",
+                its.name()
+            )
+            .into());
+        }
         // All of it before the minutes that measuring takes.
         for (stage, &left) in self.stem.iter().enumerate() {
             let channels = prune::channels(&whole, stage)?;
