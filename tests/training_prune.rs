@@ -1,4 +1,5 @@
 //! Structured pruning: what is taken out of a stem, and what is refused.
+#![cfg(all(feature = "cpu", feature = "cli"))]
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
@@ -6,7 +7,8 @@ use gemst::config::*;
 use gemst::data::batch::{Batch, eval_batch};
 use gemst::data::synthetic;
 use gemst::train::prune::{PruneError, channels, dearest, keep, without};
-use gemst::train::{Member, Session};
+use gemst::train::{Checkpoint, Member, Precision, Session};
+use std::process::Command;
 
 /// A network that has taken some steps, so that its normalisations have seen pictures and it spikes.
 fn trained(preset_name: &str) -> Member {
@@ -83,6 +85,52 @@ fn the_dearest_channels_are_those_without_which_the_loss_is_highest() {
     assert_eq!(dearest(&[0.5, 2.0, 0.7, 2.5], 2), [1, 3]);
     assert_eq!(dearest(&[1.0, 1.0, 1.0], 2), [0, 1]);
     assert_eq!(dearest(&[0.1, 0.2], 2), [0, 1]);
+}
+
+#[test]
+fn the_command_writes_the_network_that_is_left() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (whole, left) = (folder.path().join("whole"), folder.path().join("left"));
+    let file = Checkpoint {
+        members: vec![trained("tiny-exp")],
+    };
+    std::fs::write(&whole, file.to_bytes(Precision::F32)).expect("a temporary file");
+    let prune = |dataset: &str, stem: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+        command.args([
+            "prune",
+            "--limit",
+            "16",
+            "--dataset",
+            dataset,
+            "--stem",
+            stem,
+        ]);
+        command.arg("--checkpoint").arg(&whole);
+        let done = command.arg("--out").arg(&left).output();
+        let done = done.expect("the program runs");
+        let said = [done.stdout, done.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        (done.status.success(), said)
+    };
+    for (dataset, stem, why) in [
+        ("synthetic", "0", "keep 1 to 16"),
+        (
+            "synthetic",
+            "12,40",
+            "the last one has the width of the blocks",
+        ),
+        ("cifar10", "12", "--dataset synthetic"),
+    ] {
+        let (good, said) = prune(dataset, stem);
+        assert!(!good && said.contains(why) && !left.exists(), "{said}");
+    }
+    let (good, said) = prune("synthetic", "12");
+    assert!(good && said.contains("12 of 16 channels"), "{said}");
+    let bytes = std::fs::read(&left).expect("it was written");
+    let pruned = Checkpoint::from_bytes("left", &bytes).expect("a checkpoint");
+    assert_eq!(channels(&pruned.members[0], 0), Ok(12));
+    assert_eq!(logits(&pruned.members[0]).len(), 8 * 10);
 }
 
 #[test]

@@ -46,7 +46,8 @@ pub struct Pretrain {
     /// log.jsonl.
     #[arg(long)]
     out: PathBuf,
-    /// Start from the weights of this checkpoint; a head of another size is drawn anew.
+    /// Start from the weights of this checkpoint, and its network where it is of the preset; a head of another size is
+    /// drawn anew.
     #[arg(long)]
     from: Option<PathBuf>,
     /// Passes over the training images.
@@ -204,6 +205,12 @@ impl Pretrain {
                 .map_err(|error| format!("{}: {error}", path.display()))?;
             config.model = serde_json::from_str(&text)
                 .map_err(|error| format!("{}: {error}", path.display()))?;
+        } else if let Some(from) = &self.from {
+            // One of this preset that was pruned keeps its shape.
+            let member = read_member(from, None)?;
+            if member.config.preset == self.preset {
+                config.model = member.config.model.with_classes(config.model.classes());
+            }
         }
         config.seed = self.seed;
         let train = &mut config.train;
