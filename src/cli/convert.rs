@@ -44,6 +44,7 @@ pub struct Convert {
 impl Convert {
     pub fn run(self) -> Result<(), Failure> {
         let member = read_member(&self.checkpoint, None)?;
+        self.source.suits(&member.config)?;
         let mut session = Session::restore(&member, &self.device.open()?)?;
         if self.eight_bit {
             session = block_on(session.with_eight_bit_weights())?;

@@ -1,6 +1,6 @@
 //! `train energy`: counts, prices and verdicts of checkpoints.
 
-use super::source::{Name, Source, of_data_set, read_checkpoint, write_whole};
+use super::source::{Name, Source, read_checkpoint, write_whole};
 use super::{DeviceName, Failure, Part};
 use crate::config::{DatasetKind, ModelConfig, RunConfig, dense_twin, preset};
 use crate::data::{ImageSet, class_names};
@@ -213,23 +213,14 @@ impl Energy {
     }
 
     fn images(&self, config: &RunConfig) -> Result<(DatasetKind, ImageSet), Failure> {
-        of_data_set(config)?;
         let source = Source {
             data: self.data.clone(),
             dataset: self
                 .dataset
                 .unwrap_or_else(|| Name::from(config.data.dataset)),
         };
+        source.suits(config)?;
         let kind = source.kind();
-        if kind.classes() != config.data.dataset.classes() {
-            return Err(format!(
-                "{} has {} classes, the network {}",
-                kind.name(),
-                kind.classes(),
-                config.data.dataset.classes()
-            )
-            .into());
-        }
         let (set, _) = source.load(self.split.split())?;
         let set = match (self.index, self.limit) {
             (Some(index), _) if index >= set.len() => {

@@ -1,6 +1,6 @@
 //! `train eval`, `train bench`.
 
-use super::source::{Source, of_data_set, read_member};
+use super::source::{Source, read_member};
 use super::{DeviceName, Failure, Part};
 use crate::config::{DatasetKind, ModelConfig, NeuronConfig, dense_twin, preset};
 use crate::data::{ImageSet, batch::eval_batch, synthetic};
@@ -42,11 +42,9 @@ pub struct Eval {
 
 impl Eval {
     pub fn run(self) -> Result<(), Failure> {
-        let session = Session::restore(
-            &read_member(&self.checkpoint, self.role.as_deref())?,
-            &self.device.open()?,
-        )?;
-        of_data_set(session.config())?;
+        let member = read_member(&self.checkpoint, self.role.as_deref())?;
+        self.source.suits(&member.config)?;
+        let session = Session::restore(&member, &self.device.open()?)?;
         let set = load(&self.source, self.split, self.limit)?;
         let tally = tally(&session, &set)?;
         let energy_pj = match comparison(&session, &tally) {

@@ -1,24 +1,25 @@
 //! `train pretrain`: the page's session on a native device, with resume.
 
-use super::source::{Source, read_member, write_whole};
+mod run;
+
+use super::source::{Source, read_member};
 use super::{DeviceName, Failure};
 use crate::config::{Augment, Optimizer, RunConfig, preset};
 use crate::data::{Batch, ImageSet, Sampler, Split, batch::train_batch};
-use crate::train::{Checkpoint, Member, Precision, Session, Tally, Teachers};
+use crate::train::{Member, Session, Teachers};
+use burn::tensor::Device;
 use clap::Args;
 use futures_lite::future::block_on;
 use indicatif::{ProgressBar, ProgressStyle};
+use run::Run;
 use serde_json::json;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
 /// Training images set aside for validation: always the last ones, so that a run never sees them.
 pub(super) const VALIDATION: usize = 5000;
-/// Images per forward of an evaluation.
-const EVAL_BATCH: usize = 250;
 /// Steps between readings of the loss: each waits for the device.
 const READ_EVERY: u64 = 10;
 
@@ -127,9 +128,10 @@ impl Pretrain {
         let members = members.collect::<Result<Vec<_>, _>>()?;
         let classes = self.source.kind().classes();
         let teachers = Teachers::new(&members, self.teaching, classes, &device)?;
+        let start = self.start()?;
+        let config = self.config(train.len() as u64, &start)?;
         std::fs::create_dir_all(&self.out)?;
-        let config = self.config(train.len() as u64)?;
-        let mut run = self.begin(config, &device)?;
+        let mut run = self.begin(config, start, &device)?;
         let total = run.session.config().train.total_steps;
         let until = self
             .stop_after
@@ -188,7 +190,19 @@ impl Pretrain {
         Ok(())
     }
 
-    fn config(&self, images: u64) -> Result<RunConfig, Failure> {
+    /// Reads what the run goes on from.
+    fn start(&self) -> Result<Start, Failure> {
+        let last = self.out.join("last.safetensors");
+        if last.exists() {
+            return Ok(Start::Resumed(Box::new(read_member(&last, None)?)));
+        }
+        Ok(match &self.from {
+            None => Start::Fresh,
+            Some(from) => Start::From(Box::new(read_member(from, None)?)),
+        })
+    }
+
+    fn config(&self, images: u64, start: &Start) -> Result<RunConfig, Failure> {
         let mut config = preset(&self.preset, self.source.kind()).ok_or_else(|| {
             let names: Vec<&str> = crate::config::PRESETS
                 .iter()
@@ -205,12 +219,16 @@ impl Pretrain {
                 .map_err(|error| format!("{}: {error}", path.display()))?;
             config.model = serde_json::from_str(&text)
                 .map_err(|error| format!("{}: {error}", path.display()))?;
-        } else if let Some(from) = &self.from {
+        } else if let Start::From(member) | Start::Resumed(member) = start
+            && self.from.is_some()
+            && member.config.preset == self.preset
+        {
             // One of this preset that was pruned keeps its shape.
-            let member = read_member(from, None)?;
-            if member.config.preset == self.preset {
-                config.model = member.config.model.with_classes(config.model.classes());
-            }
+            config.model = member
+                .config
+                .model
+                .clone()
+                .with_classes(config.model.classes());
         }
         config.seed = self.seed;
         let train = &mut config.train;
@@ -237,130 +255,34 @@ impl Pretrain {
         Ok(config)
     }
 
-    fn begin(&self, config: RunConfig, device: &burn::tensor::Device) -> Result<Run, Failure> {
-        let last = self.out.join("last.safetensors");
-        let session = if last.exists() {
-            let member = read_member(&last, None)?;
-            if member.config != config {
-                return Err(format!(
-                    "{} belongs to another run: use its arguments, or another --out",
-                    last.display()
-                )
-                .into());
+    fn begin(&self, config: RunConfig, start: Start, device: &Device) -> Result<Run, Failure> {
+        let session = match start {
+            Start::Resumed(member) => {
+                if member.config != config {
+                    return Err(format!(
+                        "{} holds another run: use its arguments, or another --out",
+                        self.out.display()
+                    )
+                    .into());
+                }
+                println!("resuming at step {}", member.step);
+                Session::restore(&member, device)?
             }
-            println!("resuming at step {}", member.step);
-            Session::restore(&member, device)?
-        } else {
-            let session = Session::new(config, device)?;
-            match &self.from {
-                None => session,
-                Some(from) => session.with_weights(&read_member(from, None)?)?,
-            }
+            Start::From(member) => Session::new(config, device)?.with_weights(&member)?,
+            Start::Fresh => Session::new(config, device)?,
         };
-        let log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.out.join("log.jsonl"))?;
-        let best = best_so_far(&self.out.join("log.jsonl"))?;
-        let mut run = Run {
-            session,
-            out: self.out.clone(),
-            log,
-            best,
-        };
-        // For the model card.
-        let command: Vec<String> = std::env::args().skip(1).collect();
-        run.log(&json!({ "step": run.session.steps_made(), "command": command.join(" ") }))?;
-        Ok(run)
+        Run::open(session, &self.out)
     }
 }
 
-struct Run {
-    session: Session,
-    out: PathBuf,
-    log: std::fs::File,
-    best: f64,
-}
-
-impl Run {
-    fn log(&mut self, line: &serde_json::Value) -> std::io::Result<()> {
-        writeln!(self.log, "{line}")
-    }
-
-    fn checkpoint(&mut self, validation: &ImageSet, evaluate: bool) -> Result<(), Failure> {
-        let member = block_on(self.session.save("spiking"))?;
-        let whole = Checkpoint {
-            members: vec![role(member)],
-        };
-        write_whole(
-            &self.out.join("last.safetensors"),
-            &whole.to_bytes(Precision::F32),
-        )?;
-        if !evaluate {
-            return Ok(());
-        }
-        let mut tally = Tally::default();
-        for from in (0..validation.len()).step_by(EVAL_BATCH) {
-            block_on(tally.add(
-                &self.session,
-                validation,
-                from..(from + EVAL_BATCH).min(validation.len()),
-            ))?;
-        }
-        let accuracy = tally.accuracy();
-        self.log(&json!({
-            "step": self.session.steps_made(), "validation_accuracy": accuracy,
-            "validation_loss": tally.mean_loss(), "validation_firing_rate": tally.spikes.firing_rate(),
-        }))?;
-        println!(
-            "step {}: validation accuracy {:.2} %, firing rate {:.2} %",
-            self.session.steps_made(),
-            100.0 * accuracy,
-            100.0 * tally.spikes.firing_rate()
-        );
-        if accuracy > self.best {
-            self.best = accuracy;
-            write_whole(
-                &self.out.join("best.safetensors"),
-                &whole.to_bytes(Precision::F32),
-            )?;
-        }
-        Ok(())
-    }
-
-    /// The best state as a small file without optimiser state.
-    fn ship(&self) -> Result<(), Failure> {
-        let mut member = read_member(&self.out.join("best.safetensors"), None)?;
-        member.moments = None;
-        let bytes = Checkpoint {
-            members: vec![member],
-        }
-        .to_bytes(Precision::F16);
-        let path = self.out.join("model.safetensors");
-        write_whole(&path, &bytes)?;
-        println!("{}: {} bytes", path.display(), bytes.len());
-        Ok(())
-    }
-}
-
-/// The role follows from the network's kind.
-fn role(mut member: Member) -> Member {
-    if matches!(member.config.model, crate::config::ModelConfig::DenseVit(_)) {
-        member.role = "dense".into();
-    }
-    member
-}
-
-/// Best validation accuracy in a log, for a run that goes on.
-fn best_so_far(log: &Path) -> Result<f64, Failure> {
-    let lines = std::fs::read_to_string(log)?;
-    let accuracies = lines.lines().filter_map(|line| {
-        serde_json::from_str::<serde_json::Value>(line)
-            .ok()?
-            .get("validation_accuracy")?
-            .as_f64()
-    });
-    Ok(accuracies.fold(f64::NEG_INFINITY, f64::max))
+/// What a run goes on from.
+enum Start {
+    /// Weights drawn anew.
+    Fresh,
+    /// Another run's weights.
+    From(Box<Member>),
+    /// Its own last state.
+    Resumed(Box<Member>),
 }
 
 /// Batches made by a thread of their own, a few ahead of the device.

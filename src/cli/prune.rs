@@ -1,7 +1,7 @@
 //! `train prune`: a network with fewer channels in its stem, to be trained on.
 
 use super::eval::tally;
-use super::source::{Source, of_data_set, read_member, write_whole};
+use super::source::{Source, read_member, write_whole};
 use super::{DeviceName, Failure};
 use crate::data::{ImageSet, Split};
 use crate::train::{Checkpoint, Member, Precision, Session, Tally, prune};
@@ -35,15 +35,7 @@ impl Prune {
     pub fn run(self) -> Result<(), Failure> {
         let device = self.device.open()?;
         let whole = read_member(&self.checkpoint, None)?;
-        of_data_set(&whole.config)?;
-        let its = whole.config.data.dataset;
-        if its != self.source.kind() {
-            return Err(format!(
-                "this network was trained on {0}, and its losses are measured there: --dataset {0}",
-                its.name()
-            )
-            .into());
-        }
+        self.source.suits(&whole.config)?;
         // All of it before the minutes that measuring takes.
         for (stage, &left) in self.stem.iter().enumerate() {
             let channels = prune::channels(&whole, stage)?;

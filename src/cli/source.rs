@@ -10,21 +10,6 @@ use std::path::{Path, PathBuf};
 /// Generated images of a part when the set is `synthetic`.
 const GENERATED: usize = 5000;
 
-/// Networks of a visitor's own classes cannot be measured on a data set.
-///
-/// # Errors
-/// With the names of the classes.
-pub fn of_data_set(config: &RunConfig) -> Result<(), Failure> {
-    match &config.data.classes {
-        None => Ok(()),
-        Some(own) => Err(format!(
-            "this network knows a visitor's own classes ({}): no data set has images of them",
-            own.join(", ")
-        )
-        .into()),
-    }
-}
-
 /// Which images.
 #[derive(Args, Clone, Debug)]
 pub struct Source {
@@ -66,6 +51,30 @@ impl Source {
             Name::Cifar100 => DatasetKind::Cifar100,
             Name::Synthetic => DatasetKind::Synthetic,
         }
+    }
+
+    /// Whether a network can be measured here: on the images of the classes that it knows.
+    ///
+    /// # Errors
+    /// A network of another data set, or of a visitor's own classes.
+    pub fn suits(&self, config: &RunConfig) -> Result<(), Failure> {
+        if let Some(own) = &config.data.classes {
+            return Err(format!(
+                "this network knows a visitor's own classes ({}): no data set has images of them",
+                own.join(", ")
+            )
+            .into());
+        }
+        let its = config.data.dataset;
+        if its != self.kind() {
+            return Err(format!(
+                "this network was trained on {0} and knows its classes, not those of {1}: --dataset {0}",
+                its.name(),
+                self.kind().name()
+            )
+            .into());
+        }
+        Ok(())
     }
 
     /// One part of it, with class names.

@@ -11,7 +11,7 @@
 //! ```
 
 use super::checkpoint::Member;
-use crate::config::{Ge2msTConfig, ModelConfig, StemConv};
+use crate::config::ModelConfig;
 
 /// Why a channel cannot be taken out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -101,17 +101,15 @@ pub fn keep(member: &Member, stage: usize, kept: &[usize]) -> Result<Member, Pru
     let mut pruned = member.clone();
     pruned.moments = None;
     pruned.step = 0;
-    stem(&mut pruned.config.model)[stage].channels = kept.len();
+    if let ModelConfig::Ge2msT(model) = &mut pruned.config.model {
+        model.stem[stage].channels = kept.len();
+    }
     // The convolution and its normalisation: every tensor of theirs has one row for each channel that comes out.
     let own = prefix(stage);
-    let mine: Vec<String> = pruned
-        .weights
-        .keys()
-        .filter(|name| name.contains(&own))
-        .cloned()
-        .collect();
-    for name in &mine {
-        select(tensor(&mut pruned, name)?, 0, kept);
+    for (name, rows) in &mut pruned.weights {
+        if name.contains(&own) {
+            select(rows, 0, kept);
+        }
     }
     select(tensor(&mut pruned, &weight(stage + 1))?, 1, kept);
     // What tells steps apart is added to the first stage's channels.
@@ -130,14 +128,6 @@ pub fn dearest(loss_without: &[f64], count: usize) -> Vec<usize> {
     order.truncate(count);
     order.sort_unstable();
     order
-}
-
-/// Stages of a network that [`channels`] found to be spiking.
-fn stem(model: &mut ModelConfig) -> &mut [StemConv] {
-    match model {
-        ModelConfig::Ge2msT(Ge2msTConfig { stem, .. }) => stem,
-        ModelConfig::DenseVit(_) => &mut [],
-    }
 }
 
 /// Part of the names of a stage's convolution and normalisation.
