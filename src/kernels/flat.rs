@@ -10,7 +10,7 @@ use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::tensor::Tensor;
 
 /// 256 bytes: what WebGPU asks of a binding's offset.
-const ALIGNMENT: usize = 64;
+pub(super) const ALIGNMENT: usize = 64;
 
 /// Where each of a row of tensors starts in the vector, and the vector's length; gaps hold zeros.
 #[derive(Debug, Clone, PartialEq, Eq)]

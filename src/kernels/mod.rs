@@ -14,6 +14,7 @@
 //! | [`conv()`] | convolution | [`conv_reference`] |
 //! | [`batch_norm`] | BatchNorm with the batch's statistics | [`batch_norm_reference`] |
 //! | [`batch_norm_lif`] | BatchNorm and the LIF neurons behind it, in training | the two |
+//! | [`BiasNorm`] | bias, LayerNorm and the LIF neurons behind them | the three |
 //! | [`FusedNorm`] | a synaptic layer and BatchNorm at inference, on a GPU | the two layers |
 //! | [`gw_ssa()`] | the products of windowed attention without softmax | [`gw_ssa_reference`] |
 //! | [`layer_norm`] | LayerNorm over channels | [`layer_norm_reference`] |
@@ -30,6 +31,7 @@ mod adamw;
 mod attention;
 mod batch_norm;
 mod bias;
+mod bias_norm;
 mod conv;
 mod cross_entropy;
 #[cfg(feature = "cube")]
@@ -55,6 +57,7 @@ pub use batch_norm::{
     BatchNormOutput, at_step, batch_norm, batch_norm_layer, batch_norm_reference,
 };
 pub use bias::{bias_gelu, bias_gelu_reference, bias_residual, bias_residual_reference};
+pub use bias_norm::BiasNorm;
 pub use conv::{ConvParams, conv, conv_reference};
 pub use cross_entropy::{softmax_cross_entropy, softmax_cross_entropy_reference};
 pub(crate) use exp_g_if::THETA_MIN;

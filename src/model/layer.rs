@@ -13,7 +13,9 @@ use super::init::Init;
 use super::neuron::Neuron;
 use super::trace::Trace;
 use crate::config::NormKind;
-use crate::kernels::{self, ConvParams, FusedNorm, batch_norm_layer, conv, learns, linear};
+use crate::kernels::{
+    self, BiasNorm, ConvParams, FusedNorm, batch_norm_layer, conv, learns, linear,
+};
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, PaddingConfig2d};
@@ -164,12 +166,18 @@ impl SpikeLinear {
         neuron: &Neuron,
         trace: &Trace,
     ) -> (Option<Tensor<2>>, Tensor<2>) {
-        if let (Norm::Batch(norm), None) = (&self.norm, &self.bias)
-            && learns(norm, &x.device())
-            && !trace.watches()
-        {
-            let y = linear(x, self.weight.val());
-            return (None, neuron.behind(norm, y));
+        if !trace.watches() {
+            match (&self.norm, self.bias_norm()) {
+                (Norm::Batch(norm), _) if self.bias.is_none() && learns(norm, &x.device()) => {
+                    let y = linear(x, self.weight.val());
+                    return (None, neuron.behind(norm, y));
+                }
+                (_, Some(norm)) => {
+                    let y = linear(x, self.weight.val());
+                    return (None, neuron.behind_bias(norm, y));
+                }
+                _ => {}
+            }
         }
         let x = self.forward(x);
         (trace.keep(&x), neuron.forward(x))
@@ -184,11 +192,24 @@ impl SpikeLinear {
 
     fn plain(&self, x: Tensor<2>) -> Tensor<2> {
         let y = linear(x, self.weight.val());
-        let y = match &self.bias {
-            Some(bias) => y + bias.val().unsqueeze(),
-            None => y,
+        match (self.bias_norm(), &self.bias) {
+            (Some(norm), _) => norm.rows(y),
+            (None, Some(bias)) => self.norm.rows(y + bias.val().unsqueeze()),
+            (None, None) => self.norm.rows(y),
+        }
+    }
+
+    /// What follows the product, where that is a bias and a LayerNorm.
+    fn bias_norm(&self) -> Option<BiasNorm> {
+        let (Norm::Layer(norm), Some(bias)) = (&self.norm, &self.bias) else {
+            return None;
         };
-        self.norm.rows(y)
+        Some(BiasNorm {
+            bias: bias.val(),
+            gamma: norm.gamma.val(),
+            beta: norm.beta.as_ref()?.val(),
+            epsilon: LAYER_NORM_EPSILON as f32,
+        })
     }
 }
 

@@ -4,7 +4,7 @@
 use super::init::Init;
 use super::trace::{Code, Membrane};
 use crate::config::{Ge2msTConfig, NeuronConfig};
-use crate::kernels::{self, LifParams, batch_norm_layer, batch_norm_lif};
+use crate::kernels::{self, BiasNorm, LifParams, batch_norm_layer, batch_norm_lif};
 use burn::module::{Module, Param};
 use burn::nn::BatchNorm;
 use burn::tensor::Tensor;
@@ -66,6 +66,14 @@ impl Neuron {
                 let neurons = LifParams::from(config);
                 batch_norm_lif(norm, x, &neurons, self.steps, self.group)
             }
+        }
+    }
+
+    /// The same behind a bias and a LayerNorm.
+    pub fn behind_bias(&self, norm: BiasNorm, x: Tensor<2>) -> Tensor<2> {
+        match &self.config {
+            NeuronConfig::ExpGIf { .. } => self.forward(norm.rows(x)),
+            config => norm.spikes(x, &LifParams::from(config), self.steps, self.group),
         }
     }
 

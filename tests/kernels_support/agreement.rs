@@ -13,7 +13,10 @@ use gemst::kernels::{
     ConvParams, ExpGIfParams, LifParams, batch_norm, exp_g_if_spikes, exp_g_if_with, lif,
     softmax_cross_entropy, spike_count,
 };
-use spiking::{conv_figures, gw_ssa_figures, linear_figures, norm_lif_figures, synapse_figures};
+use spiking::{
+    bias_norm_figures, conv_figures, gw_ssa_figures, linear_figures, norm_lif_figures,
+    synapse_figures,
+};
 
 /// Named numbers, in the same order on every device.
 pub type Figures = Vec<(String, Vec<f32>)>;
@@ -65,6 +68,10 @@ pub async fn figures(device: &Device) -> Figures {
     gw_ssa_figures(&device, 9, [8, 4, 2, 6], true, &mut figures).await;
     for p in lif_cases().iter().filter(|p| p.smooth) {
         norm_lif_figures(&device, p, [4, 30, 12, 3], &mut figures).await;
+        // Rows of vectors, and of single numbers; a short group.
+        for shape in [[4, 30, 12, 3], [3, 50, 7, 3]] {
+            bias_norm_figures(&device, p, shape, &mut figures).await;
+        }
     }
     // 301 rows: threads share the sums of the weights' gradient. 2,053: blocks are many, and large.
     for (rows, layer) in [

@@ -5,8 +5,8 @@ use burn::module::{Param, RunningState};
 use burn::nn::{BatchNorm, BatchNormConfig};
 use burn::tensor::{Device, Tensor};
 use gemst::kernels::{
-    ConvParams, FusedNorm, HeadWindows, LifParams, Windows, batch_norm_layer, batch_norm_lif, conv,
-    gw_ssa, linear,
+    BiasNorm, ConvParams, FusedNorm, HeadWindows, LifParams, Windows, batch_norm_layer,
+    batch_norm_lif, conv, gw_ssa, linear,
 };
 use std::sync::Arc;
 
@@ -74,6 +74,50 @@ pub async fn norm_lif_figures(
             gradient.expect("tracked"),
         )
         .await;
+    }
+}
+
+/// Bias and LayerNorm of `[steps · rows, channels]`, and smooth neurons over `steps` steps behind them.
+pub async fn bias_norm_figures(
+    device: &Device,
+    p: &LifParams,
+    [steps, rows, channels, group]: [usize; 4],
+    figures: &mut Figures,
+) {
+    let shape = [steps * rows, channels];
+    let count = shape.iter().product();
+    let w = grid(count, 11, 64).reshape::<2>(device, shape);
+    for neurons in [false, true] {
+        let vector = |salt, offset: f32| {
+            (grid(channels, salt, 64).reshape::<1>(device, [channels]) + offset).require_grad()
+        };
+        let [bias, gamma, beta] = [vector(3, 0.0), vector(7, 1.0), vector(5, 1.0)];
+        let x = grid(count, 37, 300)
+            .reshape::<2>(device, shape)
+            .require_grad();
+        let norm = BiasNorm {
+            bias: bias.clone(),
+            gamma: gamma.clone(),
+            beta: beta.clone(),
+            epsilon: 1e-2,
+        };
+        let (name, y) = if neurons {
+            let name = format!("bias, LayerNorm and LIF {channels} {group} {p:?}");
+            (name, norm.spikes(x.clone(), p, steps, group))
+        } else {
+            (
+                format!("bias and LayerNorm {channels}"),
+                norm.rows(x.clone()),
+            )
+        };
+        let grads = (y.clone() * w.clone()).sum().backward();
+        push(figures, name.clone(), y).await;
+        let gradient = x.grad(&grads).expect("tracked");
+        push(figures, format!("{name} gradient"), gradient).await;
+        for (which, vector) in [("bias's", bias), ("gamma's", gamma), ("beta's", beta)] {
+            let gradient = vector.grad(&grads).expect("tracked");
+            push(figures, format!("{name} {which}"), gradient).await;
+        }
     }
 }
 

@@ -166,6 +166,8 @@ fn cargo_tool(
             run(command("cargo")
                 .args(&arguments)
                 .arg("--force")
+                // Nobody debugs them, and that is a fifth of what compiling hundreds of crates takes.
+                .env("CARGO_PROFILE_DEV_DEBUG", "false")
                 .env("CARGO_TARGET_DIR", target_dir().join("tools")))
         }),
         by_hand,

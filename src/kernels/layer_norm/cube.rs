@@ -9,7 +9,7 @@ use burn_cubecl::{CubeBackend, kernel::into_contiguous};
 use cubecl::prelude::*;
 
 #[cube]
-fn sum<N: Size>(x: Vector<f32, N>) -> f32 {
+pub(in crate::kernels) fn sum<N: Size>(x: Vector<f32, N>) -> f32 {
     let mut sum = 0.0f32;
     #[unroll]
     for i in 0..N::value().comptime() {

@@ -26,31 +26,52 @@ pub(in crate::kernels) fn split(surrogate: Surrogate) -> (Shape, f32) {
 
 /// [`crate::kernels::surrogate::primitive`].
 #[cube]
-pub(in crate::kernels) fn primitive(u: f32, number: f32, #[comptime] shape: Shape) -> f32 {
+pub(in crate::kernels) fn primitive<N: Size>(
+    u: Vector<f32, N>,
+    number: f32,
+    #[comptime] shape: Shape,
+) -> Vector<f32, N> {
+    let half = Vector::new(0.5f32);
+    let one = Vector::new(1.0f32);
+    let scaled = u * Vector::new(number);
     match comptime!(shape) {
-        Shape::Atan => (u * number * (PI * 0.5)).atan() * (1.0 / PI) + 0.5,
-        Shape::Sigmoid => 1.0 / (1.0 + (-u * number).exp()),
-        Shape::Rectangle => clamp(u * number + 0.5, 0.0, 1.0),
+        Shape::Atan => {
+            let arc = (scaled * Vector::new(PI * 0.5)).atan();
+            arc * Vector::new(1.0 / PI) + half
+        }
+        Shape::Sigmoid => one / (one + (-scaled).exp()),
+        Shape::Rectangle => clamp(scaled + half, Vector::new(0.0f32), one),
         Shape::Triangle => {
-            let c = clamp(u * number, -1.0, 1.0);
-            0.5 + c - 0.5 * c * c.abs()
+            let c = clamp(scaled, -one, one);
+            half + c - half * c * c.abs()
         }
     }
 }
 
 /// [`crate::kernels::surrogate::derivative`].
 #[cube]
-pub(in crate::kernels) fn derivative(u: f32, number: f32, #[comptime] shape: Shape) -> f32 {
+pub(in crate::kernels) fn derivative<N: Size>(
+    u: Vector<f32, N>,
+    number: f32,
+    #[comptime] shape: Shape,
+) -> Vector<f32, N> {
+    let zero = Vector::new(0.0f32);
+    let half = Vector::new(0.5f32);
+    let one = Vector::new(1.0f32);
+    let number = Vector::new(number);
     match comptime!(shape) {
         Shape::Atan => {
-            let scaled = u * number * (PI * 0.5);
-            0.5 * number / (1.0 + scaled * scaled)
+            let scaled = u * number * Vector::new(PI * 0.5);
+            half * number / (one + scaled * scaled)
         }
         Shape::Sigmoid => {
-            let s = 1.0 / (1.0 + (-u * number).exp());
-            number * s * (1.0 - s)
+            let s = one / (one + (-u * number).exp());
+            number * s * (one - s)
         }
-        Shape::Rectangle => select(u.abs() * number < 0.5, number, 0.0),
-        Shape::Triangle => max(1.0 - u.abs() * number, 0.0) * number,
+        Shape::Rectangle => {
+            let inside = (u.abs() * number).less_than(&half);
+            select_many(inside, number, zero)
+        }
+        Shape::Triangle => max(one - u.abs() * number, zero) * number,
     }
 }
