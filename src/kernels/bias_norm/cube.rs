@@ -335,9 +335,10 @@ impl BiasNormGrad for CubeBackend {
         let deal = Deal::new(&x, p);
         let client = x.client.clone();
         // Written with neurons: then it must be nobody else's.
-        let grad = match deal.form.neurons && !grad.can_mut() {
-            true => grad.copy(),
-            false => grad,
+        let grad = if deal.form.neurons && !grad.can_mut() {
+            grad.copy()
+        } else {
+            grad
         };
         if deal.units > 0 {
             let (count, dim) = grid(&x, deal.units);
