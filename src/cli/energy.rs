@@ -1,5 +1,6 @@
 //! `train energy`: counts, prices and verdicts of checkpoints.
 
+use super::eval::tally;
 use super::source::{Name, Source, read_checkpoint, write_whole};
 use super::{DeviceName, Failure, Part};
 use crate::config::{DatasetKind, ModelConfig, RunConfig, dense_twin, preset};
@@ -7,14 +8,10 @@ use crate::data::{ImageSet, class_names};
 use crate::energy::{Assumptions, Comparison, FirstConv, PriceTable, census, compare, energy_text};
 use crate::protocol::Backend;
 use crate::report::{Build, EnergyOf, Evaluations, REPORT_FORMAT, RunReport, energy_table};
-use crate::train::{Member, Session, Tally};
+use crate::train::{Member, Session};
 use clap::Args;
-use futures_lite::future::block_on;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-
-/// Images per forward.
-const BATCH: usize = 100;
 
 /// Arguments of `train energy`.
 #[derive(Args)]
@@ -154,11 +151,11 @@ impl Energy {
         let (kind, set) = self.images(config)?;
         let session = Session::restore(member, &device)?;
         let twin = twin_of(path, config, members);
-        let tally = tally(&session, &set)?;
         let dense = match twin {
             None => None,
-            Some(twin) => Some(self::tally(&Session::restore(twin, &device)?, &set)?),
+            Some(twin) => Some(tally(&Session::restore(twin, &device)?, &set)?),
         };
+        let tally = tally(&session, &set)?;
         // Without weights the twin's configuration is enough: a dense network's energy does not depend on them.
         let dense_config = twin
             .map(|twin| twin.config.clone())
@@ -255,14 +252,6 @@ fn twin_of<'a>(
         })
     };
     same_file.or_else(elsewhere).map(|(_, member)| member)
-}
-
-fn tally(session: &Session, set: &ImageSet) -> Result<Tally, Failure> {
-    let mut tally = Tally::default();
-    for from in (0..set.len()).step_by(BATCH) {
-        block_on(tally.add(session, set, from..(from + BATCH).min(set.len())))?;
-    }
-    Ok(tally)
 }
 
 fn print_json(path: &Path, report: &RunReport) -> Result<(), Failure> {

@@ -180,6 +180,7 @@ pub(super) fn load(source: &Source, part: Part, limit: Option<usize>) -> Result<
     })
 }
 
+/// What a network says of every image of a set.
 pub(super) fn tally(session: &Session, set: &ImageSet) -> Result<Tally, Failure> {
     let mut tally = Tally::default();
     for from in (0..set.len()).step_by(BATCH) {

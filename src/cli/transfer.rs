@@ -1,17 +1,15 @@
 //! `train transfer`: what another network's weights are worth as a start, step by step.
 
+use super::eval::tally;
 use super::source::{Source, read_member, write_whole};
 use super::{DeviceName, Failure};
 use crate::config::{ModelConfig, preset};
 use crate::data::{ImageSet, Sampler, Split, batch::train_batch};
-use crate::train::{Checkpoint, Precision, Session, Tally};
+use crate::train::{Checkpoint, Precision, Session};
 use clap::Args;
 use futures_lite::future::block_on;
 use serde_json::json;
 use std::path::PathBuf;
-
-/// Images per forward of an evaluation.
-const EVAL_BATCH: usize = 100;
 
 /// Arguments of `train transfer`.
 #[derive(Args)]
@@ -137,11 +135,7 @@ impl Transfer {
     }
 
     fn report(&self, session: &Session, test: &ImageSet) -> Result<(), Failure> {
-        let mut tally = Tally::default();
-        for from in (0..test.len()).step_by(EVAL_BATCH) {
-            let to = (from + EVAL_BATCH).min(test.len());
-            block_on(tally.add(session, test, from..to))?;
-        }
+        let tally = tally(session, test)?;
         let (step, accuracy) = (session.steps_made(), tally.accuracy());
         if self.json {
             println!(

@@ -1,6 +1,7 @@
 //! What a network reaches, measured.
 
 use super::super::Failure;
+use super::super::eval::tally;
 use super::super::pretrain::VALIDATION;
 use super::super::source::{Name, Source};
 use crate::config::{ModelConfig, RunConfig, class_names, dense_twin, preset};
@@ -12,8 +13,6 @@ use burn::tensor::Device;
 use futures_lite::future::block_on;
 use std::path::Path;
 
-/// Images per forward.
-const BATCH: usize = 100;
 /// Right answers that may be called unsure.
 const UNSURE_SHARE: f64 = 0.05;
 /// Classes named as best and as worst.
@@ -113,14 +112,6 @@ pub fn probe(session: &Session) -> Result<Vec<f32>, Failure> {
     let picture = synthetic::generate(0, 0, 1).held_out;
     let (mut logits, _) = block_on(session.infer(&eval_batch(&picture, 0..1)))?;
     Ok(logits.swap_remove(0))
-}
-
-fn tally(session: &Session, set: &ImageSet) -> Result<Tally, Failure> {
-    let mut tally = Tally::default();
-    for from in (0..set.len()).step_by(BATCH) {
-        block_on(tally.add(session, set, from..(from + BATCH).min(set.len())))?;
-    }
-    Ok(tally)
 }
 
 fn measure(tally: &Tally) -> Measure {
