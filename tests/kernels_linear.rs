@@ -1,8 +1,10 @@
 //! The grouped linear product against burn's own operations, sums made by hand, and its gradients against
-//! differences.
+//! differences; a dense layer with what follows its product; pictures cut into the rows of one.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use gemst::kernels::{linear, linear_reference};
+use gemst::kernels::{
+    Patches, bias_gelu_reference, dense, dense_gelu, dense_residual, linear, linear_reference,
+};
 use proptest::prelude::*;
 
 fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
@@ -116,4 +118,89 @@ fn gradients_are_differences() {
         let difference = loss(x.clone(), moved(&w, at)) - here;
         assert!((difference - f64::from(*gradient)).abs() < 1e-4, "w[{at}]");
     }
+}
+
+/// (1, 2) times [1 10; 2 20] is (5, 50).
+#[test]
+fn a_dense_layer_by_hand() {
+    let x = || tensor(vec![1.0, 2.0], [1, 2]);
+    let w = || tensor(vec![1.0, 10.0, 2.0, 20.0], [2, 2]);
+    let bias = |first| tensor(vec![first, 0.5], [2]);
+    assert_eq!(numbers(dense(x(), w(), bias(1.0))), [6.0, 50.5]);
+    let residual = tensor(vec![-6.0, 0.25], [1, 2]);
+    let y = dense_residual(x(), w(), bias(1.0), residual);
+    assert_eq!(numbers(y), [0.0, 50.75]);
+    // GELU(1) is the normal distribution's 0.841345, and far out nothing is left of GELU.
+    let y = numbers(dense_gelu(x(), w(), bias(-4.0)));
+    assert!((y[0] - 0.841_345).abs() < 2e-6 && y[1] == 50.5, "{y:?}");
+}
+
+/// What each ending gives and hands back, against burn's operations one after the other.
+#[test]
+fn a_dense_layer_is_its_parts() {
+    type Layer = fn(Tensor<2>, Tensor<2>, Tensor<1>, Tensor<2>) -> Tensor<2>;
+    let endings: [(Layer, Layer); 3] = [
+        (
+            |x, w, bias, residual| dense(x, w, bias) * residual,
+            |x, w, bias, residual| (x.matmul(w) + bias.unsqueeze()) * residual,
+        ),
+        (
+            |x, w, bias, residual| dense_gelu(x, w, bias) * residual,
+            |x, w, bias, residual| bias_gelu_reference(x.matmul(w), bias) * residual,
+        ),
+        (dense_residual, |x, w, bias, residual| {
+            x.matmul(w) + bias.unsqueeze() + residual
+        }),
+    ];
+    for (ending, (ours, theirs)) in endings.into_iter().enumerate() {
+        let figures = |f: Layer| {
+            let x = tensor(some(30, 1), [5, 6]).require_grad();
+            let w = tensor(some(42, 2), [6, 7]).require_grad();
+            let bias = tensor(some(7, 3), [7]).require_grad();
+            let residual = tensor(some(35, 4), [5, 7]).require_grad();
+            let y = f(x.clone(), w.clone(), bias.clone(), residual.clone());
+            let weights = tensor(some(35, 5), [5, 7]);
+            let grads = (y.clone() * weights).sum().backward();
+            let mut all = numbers(y);
+            for matrix in [x, w, residual] {
+                all.extend(numbers(matrix.grad(&grads).expect("tracked")));
+            }
+            all.extend(numbers(bias.grad(&grads).expect("tracked")));
+            all
+        };
+        let (ours, theirs) = (figures(ours), figures(theirs));
+        assert_eq!(ours.len(), theirs.len());
+        for (at, (a, b)) in ours.iter().zip(&theirs).enumerate() {
+            assert!(
+                (a - b).abs() <= 1e-5 * b.abs().max(1.0),
+                "ending {ending}, {at}: {a} instead of {b}"
+            );
+        }
+    }
+}
+
+/// Two channels of 4x4 pixels, numbered: a patch of 2 has its first channel's two lines and then the second's.
+#[test]
+fn patches_by_hand() {
+    let pixels: Vec<f32> = (0..32u8).map(f32::from).collect();
+    let cut = |side| {
+        let p = Patches {
+            side,
+            mean: 1.0,
+            deviation: 2.0,
+        };
+        p.cut(tensor(pixels.clone(), [1, 2, 4, 4]))
+    };
+    let standard = |places: &[u8]| -> Vec<f32> {
+        let value = |place: &u8| (f32::from(*place) - 1.0) / 2.0;
+        places.iter().map(value).collect()
+    };
+    let y = cut(2);
+    assert_eq!(y.dims(), [4, 8]);
+    let y = numbers(y);
+    assert_eq!(y[..8], standard(&[0, 1, 4, 5, 16, 17, 20, 21]));
+    assert_eq!(y[8..16], standard(&[2, 3, 6, 7, 18, 19, 22, 23]));
+    assert_eq!(y[16..24], standard(&[8, 9, 12, 13, 24, 25, 28, 29]));
+    let whole: Vec<u8> = (0..32).collect();
+    assert_eq!(numbers(cut(4)), standard(&whole));
 }

@@ -19,6 +19,8 @@
 //! | [`gw_ssa()`] | the products of windowed attention without softmax | [`gw_ssa_reference`] |
 //! | [`layer_norm`] | LayerNorm over channels | [`layer_norm_reference`] |
 //! | [`bias_gelu`], [`bias_residual`] | what follows a matrix product | [`bias_gelu_reference`], [`bias_residual_reference`] |
+//! | [`dense()`], [`dense_gelu`], [`dense_residual`] | a product and what follows it, in one on a GPU at inference | the two |
+//! | [`Patches`] | pixels standardised and cut into patches; no gradient | – |
 //! | [`attention()`] | softmax attention: the dense twin's, and the design card's in windows | [`attention_reference`] |
 //! | [`adamw()`] | the optimiser's update of all parameters; no gradient | burn's `AdamW` |
 //! | [`orthogonal`] | Muon's orthogonalisation; no gradient | [`orthogonal_reference`] |
@@ -36,6 +38,7 @@ mod conv;
 mod cross_entropy;
 #[cfg(feature = "cube")]
 mod cube;
+mod dense;
 mod exp_g_if;
 mod flat;
 #[cfg(feature = "cpu")]
@@ -46,6 +49,7 @@ mod lif;
 mod linear;
 mod newton_schulz;
 mod norm_lif;
+mod patches;
 pub mod surrogate;
 mod synapse;
 mod window;
@@ -60,6 +64,7 @@ pub use bias::{bias_gelu, bias_gelu_reference, bias_residual, bias_residual_refe
 pub use bias_norm::BiasNorm;
 pub use conv::{ConvParams, conv, conv_reference};
 pub use cross_entropy::{softmax_cross_entropy, softmax_cross_entropy_reference};
+pub use dense::{dense, dense_gelu, dense_residual};
 pub(crate) use exp_g_if::THETA_MIN;
 pub use exp_g_if::{
     ExpGIfParams, ExpGIfTrace, exp_g_if, exp_g_if_reference, exp_g_if_spikes, exp_g_if_trace,
@@ -72,5 +77,6 @@ pub use lif::{LifParams, LifTrace, lif, lif_reference, lif_trace};
 pub use linear::{linear, linear_reference};
 pub use newton_schulz::{NewtonSchulz, orthogonal, orthogonal_reference};
 pub use norm_lif::batch_norm_lif;
+pub use patches::Patches;
 pub use synapse::FusedNorm;
 pub use window::Windows;

@@ -65,10 +65,20 @@ impl Head {
     pub(super) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let mut shape = x.dims();
         let rows = shape[..D - 1].iter().product();
-        let product = self.product(x.reshape([rows, shape[D - 1]]));
-        let logits = product + self.bias.val().unsqueeze::<2>();
+        let x = x.reshape([rows, shape[D - 1]]);
+        let logits = kernels::dense(x, self.weight.val(), self.bias.val());
         shape[D - 1] = logits.dims()[1];
         logits.reshape(shape)
+    }
+
+    /// `[R, C] -> [R, classes]` and GELU.
+    pub(super) fn gelu(&self, x: Tensor<2>) -> Tensor<2> {
+        kernels::dense_gelu(x, self.weight.val(), self.bias.val())
+    }
+
+    /// `[R, C] -> [R, classes]`, added to `residual [R, classes]`.
+    pub(super) fn onto(&self, x: Tensor<2>, residual: Tensor<2>) -> Tensor<2> {
+        kernels::dense_residual(x, self.weight.val(), self.bias.val(), residual)
     }
 
     /// `[R, C] -> [R, classes]` without the bias, for those that add it on the way.

@@ -15,6 +15,7 @@ use super::layer::{ConvShape, SpikeConv};
 use super::neuron::Neuron;
 use super::trace::{FanOut, Trace};
 use crate::config::{Ge2msTConfig, InputCoding};
+use crate::kernels::Patches;
 use burn::module::{Module, Param};
 use burn::tensor::{Distribution, Tensor};
 
@@ -22,9 +23,19 @@ use burn::tensor::{Distribution, Tensor};
 const PIXEL_MEAN: f32 = 0.4734;
 const PIXEL_STD: f32 = 0.2516;
 
-/// Pixels on the 0 to 1 scale to zero mean and unit variance.
-pub(super) fn standardise<const D: usize>(images: Tensor<D>) -> Tensor<D> {
-    (images - PIXEL_MEAN) / PIXEL_STD
+/// Patches of that side, of pixels on the 0 to 1 scale brought to zero mean and unit variance.
+pub(super) fn standardised(side: usize) -> Patches {
+    Patches {
+        side,
+        mean: PIXEL_MEAN,
+        deviation: PIXEL_STD,
+    }
+}
+
+/// Pixels `[B, 3, S, S]` on the 0 to 1 scale to zero mean and unit variance.
+fn standardise(images: Tensor<4>) -> Tensor<4> {
+    let shape = images.dims();
+    standardised(shape[3]).cut(images).reshape(shape)
 }
 
 /// Stem of Ge²mS-T.

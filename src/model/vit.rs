@@ -4,11 +4,11 @@
 use super::ge2mst::Head;
 use super::init::Init;
 use super::layer::{layer_norm, normalised};
-use super::stem::standardise;
+use super::stem::standardised;
 use super::trace::Trace;
 use super::{Output, freeze_front, trained_blocks};
 use crate::config::{Freeze, VitConfig};
-use crate::kernels::{AttentionShape, attention, bias_gelu, bias_residual};
+use crate::kernels::{AttentionShape, attention};
 use burn::module::{Module, Param};
 use burn::nn::LayerNorm;
 use burn::tensor::Tensor;
@@ -76,17 +76,14 @@ impl DenseVit {
 
     /// Pixels `[B, 3, S, S]` in 0..=1 to what the head sees, `[B, C]`.
     pub fn features(&self, images: Tensor<4>) -> Tensor<2> {
-        let [batch, channels, side, _] = images.dims();
-        let (p, n) = (self.patch, side / self.patch);
-        let tokens = n * n;
+        let batch = images.dims()[0];
+        let [_, tokens, dim] = self.position.dims();
         // A convolution whose kernel is its stride is a matrix product of patches.
-        let patches = standardise(images)
-            .reshape([batch, channels, n, p, n, p])
-            .permute([0, 2, 4, 1, 3, 5])
-            .reshape([batch, tokens, channels * p * p]);
-        let x = self.embed.forward(patches) + self.position.val();
-        let dim = x.dims()[2];
-        let mut x = x.reshape([batch * tokens, dim]);
+        let patches = standardised(self.patch).cut(images);
+        let position = self.position.val().expand([batch, tokens, dim]);
+        let mut x = self
+            .embed
+            .onto(patches, position.reshape([batch * tokens, dim]));
         for block in &self.blocks {
             x = block.forward(x, tokens);
         }
@@ -120,9 +117,8 @@ impl DenseBlock {
         };
         let qkv = self.qkv.product(normalised(&self.norm1, x.clone()));
         let mixed = attention(qkv, self.qkv.bias(), shape);
-        let x = bias_residual(self.out.product(mixed), self.out.bias(), x);
-        let hidden = self.fc1.product(normalised(&self.norm2, x.clone()));
-        let hidden = bias_gelu(hidden, self.fc1.bias());
-        bias_residual(self.fc2.product(hidden), self.fc2.bias(), x)
+        let x = self.out.onto(mixed, x);
+        let hidden = self.fc1.gelu(normalised(&self.norm2, x.clone()));
+        self.fc2.onto(hidden, x)
     }
 }

@@ -7,7 +7,10 @@ mod dense;
 mod spiking;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use dense::{adamw_figures, card_attention_figures, dense_figures, newton_schulz_figures};
+use dense::{
+    adamw_figures, card_attention_figures, dense_figures, layer_figures, newton_schulz_figures,
+    patch_figures,
+};
 use gemst::config::Surrogate;
 use gemst::kernels::{
     ConvParams, ExpGIfParams, LifParams, batch_norm, exp_g_if_spikes, exp_g_if_with, lif,
@@ -54,6 +57,13 @@ pub async fn figures(device: &Device) -> Figures {
     dense_figures(&device, 3, [16, 4, 12], &mut figures).await;
     // Tokens enough for two a thread.
     dense_figures(&device, 130, [16, 1, 6], &mut figures).await;
+    // Small blocks, ones that threads share, and large ones.
+    for shape in [[7, 5, 9], [64, 300, 20], [2053, 12, 40]] {
+        layer_figures(&device, shape, &mut figures).await;
+    }
+    for (side, patch) in [(8, 4), (6, 6), (6, 3)] {
+        patch_figures(&device, [2, 3, side, side], patch, &mut figures).await;
+    }
     // Windows of one and of several regions, a token and two a thread.
     card_attention_figures(&device, 2, [4, 2, 2, 5], true, &mut figures).await;
     card_attention_figures(&device, 33, [8, 4, 1, 8], true, &mut figures).await;
@@ -136,6 +146,7 @@ async fn drawn_figures(device: &Device, figures: &mut Figures) {
 
         let shape = [draw.within(1, 30), draw.within(1, 3), draw.within(3, 20)];
         dense_figures(device, draw.within(1, 3), shape, figures).await;
+        layer_figures(device, [shape[0], shape[2], shape[1] + 4], figures).await;
         let lengths: Vec<usize> = (0..draw.within(1, 14))
             .map(|_| draw.within(1, 300))
             .collect();

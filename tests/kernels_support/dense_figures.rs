@@ -3,8 +3,9 @@
 use super::{Figures, grid, push};
 use burn::tensor::{Device, Tensor};
 use gemst::kernels::{
-    AdamWParams, AdamWState, AttentionShape, FlatLayout, NewtonSchulz, Windows, adamw, attention,
-    bias_gelu, bias_residual, flat_pack, flat_view, layer_norm, orthogonal,
+    AdamWParams, AdamWState, AttentionShape, FlatLayout, NewtonSchulz, Patches, Windows, adamw,
+    attention, bias_gelu, bias_residual, dense, dense_gelu, dense_residual, flat_pack, flat_view,
+    layer_norm, orthogonal,
 };
 
 /// What the dense twin is made of, on `pictures` of `tokens` tokens, in `heads` heads of `d` channels.
@@ -81,6 +82,49 @@ pub async fn dense_figures(
     };
     let qkv = matrix(3 * channels, 41);
     attention_figures(device, &name, qkv, shape, figures).await;
+}
+
+/// A dense layer with each of its endings, without a gradient: on a GPU each is one dispatch then.
+pub async fn layer_figures(
+    device: &Device,
+    [rows, c_in, c_out]: [usize; 3],
+    figures: &mut Figures,
+) {
+    let device = &device.clone().inner();
+    let matrix = |shape: [usize; 2], stride: usize| {
+        grid(shape.iter().product(), stride, 160).reshape::<2>(device, shape)
+    };
+    let x = || matrix([rows, c_in], 37) * 0.25;
+    // Turned: read in its own order, not in memory's.
+    let w = || matrix([c_out, c_in], 23).transpose() * 0.25;
+    let bias = || grid(c_out, 7, 64).reshape::<1>(device, [c_out]);
+    let name = format!("layer {rows} {c_in} {c_out}");
+    push(figures, name.clone(), dense(x(), w(), bias())).await;
+    let y = dense_gelu(x(), w(), bias());
+    push(figures, format!("{name} GELU"), y).await;
+    let y = dense_residual(x(), w(), bias(), matrix([rows, c_out], 41));
+    push(figures, format!("{name} residual"), y).await;
+}
+
+/// Pictures `[pictures, channels, side, side]` in patches of `patch`.
+pub async fn patch_figures(
+    device: &Device,
+    shape: [usize; 4],
+    patch: usize,
+    figures: &mut Figures,
+) {
+    let pixels = grid(shape.iter().product(), 37, 64).reshape::<4>(device, shape);
+    let p = Patches {
+        side: patch,
+        mean: 0.5,
+        deviation: 0.25,
+    };
+    push(
+        figures,
+        format!("patches {shape:?} {patch} ="),
+        p.cut(pixels),
+    )
+    .await;
 }
 
 /// The design card's attention in windows of `pictures` of side², of spikes: some windows have none.

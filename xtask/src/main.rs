@@ -50,6 +50,11 @@ fn run() -> Result<()> {
             setup::ensure(&[Purpose::Build])?;
             site::build(kind).map(|_| ())
         }
+        // What `test` starts beside native checks.
+        Some("ahead") => {
+            nothing_more(arguments)?;
+            suite::prepare_for_browsers()
+        }
         Some("data") => {
             let mut folder = None;
             while let Some(argument) = arguments.next()? {

@@ -46,10 +46,14 @@ fn tools(purposes: &[Purpose]) -> Result<Vec<Tool>> {
     let mut tools = Vec::new();
     if needs(Purpose::NativeTest) {
         tools.push(lint_components());
+        // Lints look at what only a browser compiles, too.
+        tools.push(wasm_target());
     }
     if needs(Purpose::Build) || needs(Purpose::BrowserTest) {
         let bindgen = locked_version("wasm-bindgen")?;
-        tools.push(wasm_target());
+        if !needs(Purpose::NativeTest) {
+            tools.push(wasm_target());
+        }
         // Its lock file names a crate version that the registry no longer has, hence no --locked.
         tools.push(cargo_tool(
             "wasm-bindgen",

@@ -1,11 +1,13 @@
 //! `cargo xtask test`: every check, one after the other; a failed one does not stop the rest.
 
+mod ahead;
 mod cifar;
 mod tally;
 
 use crate::setup::{self, Purpose};
 use crate::shell::{command, find, root, run, target_dir};
 use crate::site;
+use ahead::Ahead;
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -46,8 +48,8 @@ const CHECKS: [(Group, &str, u32, Check); 8] = [
     (Group::Native, "features", 1, features),
     (Group::Native, "native tests", 12, native),
     (Group::Native, "documentation", 1, documentation),
-    (Group::Web, "wasm tests in Chromium", 12, web),
     (Group::Page, "build dist/", 11, build),
+    (Group::Web, "wasm tests in Chromium", 12, web),
     (Group::Page, "page tests in Chromium", 20, page),
 ];
 
@@ -56,6 +58,8 @@ struct Run {
     /// Folder of the real CIFAR images, if there is one.
     cifar: Option<PathBuf>,
     tally: Tally,
+    /// What browsers need, if it is being made beside native checks.
+    ahead: Option<Ahead>,
 }
 
 /// Sets up the tools and runs these groups; fails if any check failed.
@@ -68,10 +72,15 @@ pub fn run_groups(groups: &[Group]) -> Result<()> {
     for (_, name, minutes, _) in &checks {
         println!("  {name} (up to {minutes} min the first time)");
     }
-    setup::ensure(&purposes(groups))?;
+    let all = Group::ALL.iter().all(|group| groups.contains(group));
+    setup::ensure(&purposes(if all { &[Group::Native] } else { groups }))?;
+    let cifar = cifar::provide();
+    // After what may install packages: two installers at a time would meet at one lock.
+    let ahead = all.then(|| Ahead::start("ahead", &mut ahead::this_program()?));
     let mut run = Run {
-        cifar: cifar::provide(),
+        cifar,
         tally: Tally::default(),
+        ahead: ahead.transpose()?,
     };
     let mut outcomes = Vec::new();
     for (_, name, _, check) in checks {
@@ -90,7 +99,7 @@ fn purposes(groups: &[Group]) -> Vec<Purpose> {
     let mut purposes = Vec::new();
     for group in groups {
         let needed: &[Purpose] = match group {
-            Group::Native => &[Purpose::NativeTest, Purpose::BrowserTest],
+            Group::Native => &[Purpose::NativeTest],
             Group::Web => &[Purpose::BrowserTest],
             Group::Page => &[Purpose::Build, Purpose::BrowserTest, Purpose::PageTest],
         };
@@ -179,6 +188,23 @@ fn documentation(_: &mut Run) -> Result<()> {
     Ok(())
 }
 
+/// What all groups' tests in a browser need: the tools, the site, and the wasm tests compiled.
+pub fn prepare_for_browsers() -> Result<()> {
+    setup::ensure(&purposes(&[Group::Web, Group::Page]))?;
+    site::build(site::Kind::Whole)?;
+    let tests = [
+        "build",
+        "--tests",
+        "-p",
+        "browser-tests",
+        "--profile",
+        "web",
+    ];
+    run(command("cargo")
+        .args(tests)
+        .args(["--target", "wasm32-unknown-unknown"]))
+}
+
 fn web(run: &mut Run) -> Result<()> {
     let driver = setup::chromedriver().context("chromedriver is not installed")?;
     let mut pack = command(find("wasm-pack").context("wasm-pack is not installed")?);
@@ -196,8 +222,11 @@ fn web(run: &mut Run) -> Result<()> {
     run.tally.watch("wasm", &mut pack)
 }
 
-fn build(_: &mut Run) -> Result<()> {
-    site::build(site::Kind::Whole).map(|_| ())
+fn build(run: &mut Run) -> Result<()> {
+    match run.ahead.take() {
+        Some(ahead) => ahead.finish(),
+        None => site::build(site::Kind::Whole).map(|_| ()),
+    }
 }
 
 fn page(run: &mut Run) -> Result<()> {

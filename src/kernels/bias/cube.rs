@@ -28,13 +28,18 @@ fn phi(u: f32, e: f32) -> f32 {
     select(u >= 0.0, 1.0 - tail, tail)
 }
 
+/// u Φ(u).
+#[cube]
+pub(in crate::kernels) fn gelu(u: f32) -> f32 {
+    u * phi(u, bell(u))
+}
+
 #[cube(launch)]
 fn gelu_kernel(x: &[f32], bias: &[f32], y: &mut [f32]) {
     if ABSOLUTE_POS >= y.len() {
         terminate!();
     }
-    let u = x[ABSOLUTE_POS] + bias[ABSOLUTE_POS % bias.len()];
-    y[ABSOLUTE_POS] = u * phi(u, bell(u));
+    y[ABSOLUTE_POS] = gelu(x[ABSOLUTE_POS] + bias[ABSOLUTE_POS % bias.len()]);
 }
 
 #[cube(launch)]

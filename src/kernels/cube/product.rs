@@ -9,7 +9,7 @@
 #![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
 
 use super::{
-    block::{Deal, add_line, add_slabs, dealt, spread, zeros},
+    block::{Deal, Spread, add_line, add_slabs, dealt, spread, zeros},
     empty,
 };
 use burn::tensor::Shape;
@@ -25,10 +25,10 @@ pub(in crate::kernels) struct Steps {
 }
 
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
-struct Strides {
-    matrix: u32,
-    row: u32,
-    column: u32,
+pub(in crate::kernels) struct Strides {
+    pub matrix: u32,
+    pub row: u32,
+    pub column: u32,
 }
 
 /// `product a b + own a + diagonal I` instead of `a b`, for square matrices.
@@ -94,27 +94,22 @@ impl Operand {
     }
 }
 
-/// What of a block lies outside its matrix is clamped to the last row and column, and not written.
-#[cube(launch_unchecked)]
-fn product_kernel(
+/// A thread's block of sums at `at`, of the terms from `first` on that are `every` apart. What of the block lies outside
+/// its matrix is clamped to the last row and column.
+#[cube]
+pub(in crate::kernels) fn sums_of(
     a: &[f32],
     b: &[f32],
-    out: &mut [f32],
-    blocks: u32,
+    at: &Spread,
+    first: u32,
+    every: u32,
     rows: u32,
     inner: u32,
     columns: u32,
     a_strides: &Strides,
     b_strides: &Strides,
-    out_strides: &Strides,
-    p: &Coefficients,
     #[comptime] side: usize,
-    #[comptime] shared: bool,
-    #[comptime] polynomial: bool,
-) {
-    let (first, every, index) = dealt(shared);
-    let at = spread(min(index, blocks - 1), rows, columns, side);
-
+) -> Sequence<RuntimeCell<f32>> {
     let mut rows_at = Array::<u32>::new(side);
     let mut columns_at = Array::<u32>::new(side);
     let sums = zeros(side);
@@ -143,9 +138,36 @@ fn product_kernel(
         a_at += every * a_strides.column;
         b_at += every * b_strides.row;
     }
+    sums
+}
+
+/// What lies outside a matrix is not written.
+#[cube(launch_unchecked)]
+fn product_kernel(
+    a: &[f32],
+    b: &[f32],
+    out: &mut [f32],
+    blocks: u32,
+    rows: u32,
+    inner: u32,
+    columns: u32,
+    a_strides: &Strides,
+    b_strides: &Strides,
+    out_strides: &Strides,
+    p: &Coefficients,
+    #[comptime] side: usize,
+    #[comptime] shared: bool,
+    #[comptime] polynomial: bool,
+) {
+    let (first, every, index) = dealt(shared);
+    let at = spread(min(index, blocks - 1), rows, columns, side);
+    let sums = sums_of(
+        a, b, &at, first, every, rows, inner, columns, a_strides, b_strides, side,
+    );
     if comptime!(shared) {
         add_slabs(&sums);
     }
+    let from = at.matrix * a_strides.matrix;
     let to = at.matrix * out_strides.matrix;
     #[unroll]
     for i in 0..side {
@@ -156,8 +178,8 @@ fn product_kernel(
             if index < blocks && first == 0 && row < rows && column < columns {
                 let mut value = sums[i * side + j].read();
                 if comptime!(polynomial) {
-                    let own = a[(rows_at[i] + column * a_strides.column) as usize];
-                    value = p.product * value + p.own * own;
+                    let own = from + row * a_strides.row + column * a_strides.column;
+                    value = p.product * value + p.own * a[own as usize];
                     value += select(row == column, p.diagonal, 0.0f32);
                 }
                 let place = to + row * out_strides.row + column * out_strides.column;
