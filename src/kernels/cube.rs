@@ -19,6 +19,15 @@ pub(super) fn grid(on: &CubeTensor, units: usize) -> (CubeCount, CubeDim) {
     (calculate_cube_count_elemwise(&on.client, units, dim), dim)
 }
 
+/// Threads of a workgroup whose threads have a row each: rows are few, and small workgroups spread over a GPU.
+const ROWS: u32 = 32;
+
+/// Workgroups for `rows` rows of a thread each.
+pub(super) fn row_grid(on: &CubeTensor, rows: usize) -> (CubeCount, CubeDim) {
+    let dim = CubeDim::new_1d(ROWS);
+    (calculate_cube_count_elemwise(&on.client, rows, dim), dim)
+}
+
 /// Numbers that a thread reads at once where rows are `width` long.
 pub(super) fn vector(width: usize) -> usize {
     let sizes = [4, 2, 1];

@@ -100,17 +100,24 @@ pub(super) const SHIFTER: f32 = 12_582_912.0;
 /// Sums kept side by side, so that a loop is SIMD.
 const LANES: usize = 16;
 
-/// Sum of `f(place, value)`. Mark the closure `#[inline(always)]`, see [`wide`].
+/// Sum of `f` of the numbers at a place, over all places of slices as long as the first. Mark the closure
+/// `#[inline(always)]`, see [`wide`].
 #[inline(always)]
-pub(super) fn sum(values: &[f32], f: impl Fn(usize, f32) -> f32) -> f32 {
+pub(super) fn sum<const N: usize>(slices: [&[f32]; N], f: impl Fn([f32; N]) -> f32) -> f32 {
     let mut sums = [0.0f32; LANES];
-    let whole = values.len() - values.len() % LANES;
+    let len = slices[0].len();
+    let whole = len - len % LANES;
     for at in (0..whole).step_by(LANES) {
+        // Arrays, so that a place needs a check once for all lanes, and not one for each, which would end the SIMD.
+        let parts: [&[f32; LANES]; N] =
+            slices.map(|slice| slice[at..][..LANES].try_into().expect("as long as that"));
         for lane in 0..LANES {
-            sums[lane] += f(at + lane, values[at + lane]);
+            sums[lane] += f(parts.map(|part| part[lane]));
         }
     }
-    let rest: f32 = (whole..values.len()).map(|at| f(at, values[at])).sum();
+    let rest: f32 = (whole..len)
+        .map(|at| f(slices.map(|slice| slice[at])))
+        .sum();
     sums.iter().sum::<f32>() + rest
 }
 

@@ -32,7 +32,7 @@ async fn compare(device: &Device, tolerance: f64) {
 }
 
 /// The dense transformer that issue 6 measures other libraries with: width 64, depth 2, 4 heads, patches of 4, batch 16,
-/// AdamW. What its training step and one picture may take at most is what jax-js 0.1.25 takes: 310 and 46 dispatches.
+/// AdamW. jax-js 0.1.25 takes 310 dispatches for a training step and 46 for a picture.
 #[wasm_bindgen_test]
 async fn dispatches_of_a_dense_transformer() {
     let [_, gpu] = cpu_and_gpu().await;
@@ -68,7 +68,7 @@ async fn dispatches_of_a_dense_transformer() {
     console_log!("dispatches: {step} a training step, {image} a picture");
     assert!(step > 0.0 && image > 0.0, "nothing was counted");
     assert!(step <= 120.0, "{step} dispatches a training step");
-    assert!(image <= 46.0, "{image} dispatches a picture");
+    assert!(image <= 20.0, "{image} dispatches a picture");
 }
 
 /// One picture through the network that the page opens with; issue 6 allows 60.

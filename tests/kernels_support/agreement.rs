@@ -57,13 +57,11 @@ pub async fn figures(device: &Device) -> Figures {
     dense_figures(&device, 3, [16, 4, 12], &mut figures).await;
     // Tokens enough for two a thread.
     dense_figures(&device, 130, [16, 1, 6], &mut figures).await;
-    // Small blocks, ones that threads share, and large ones.
-    for shape in [[7, 5, 9], [64, 300, 20], [2053, 12, 40]] {
+    // Small blocks, small and large ones that threads share, and large ones.
+    for shape in [[7, 5, 9], [64, 600, 20], [9, 1100, 20], [2053, 12, 40]] {
         layer_figures(&device, shape, &mut figures).await;
     }
-    for (side, patch) in [(8, 4), (6, 6), (6, 3)] {
-        patch_figures(&device, [2, 3, side, side], patch, &mut figures).await;
-    }
+    patch_figures(&device, &mut figures).await;
     // Windows of one and of several regions, a token and two a thread.
     card_attention_figures(&device, 2, [4, 2, 2, 5], true, &mut figures).await;
     card_attention_figures(&device, 33, [8, 4, 1, 8], true, &mut figures).await;
@@ -83,20 +81,21 @@ pub async fn figures(device: &Device) -> Figures {
             bias_norm_figures(&device, p, shape, &mut figures).await;
         }
     }
-    // 301 rows: threads share the sums of the weights' gradient. 2,053: blocks are many, and large.
+    // Threads share sums of the weights' gradient, of 601 rows in small blocks, of 2,053 in large ones, as y's are then.
     for (rows, layer) in [
         (150, [1, 8, 12]),
         (150, [4, 8, 12]),
-        (301, [3, 5, 7]),
+        (601, [3, 5, 7]),
         (2053, [1, 5, 31]),
     ] {
         linear_figures(&device, rows, layer, &mut figures).await;
     }
     synapse_figures(&device, 3, [4, 8, 12, 8], 3, 2, &mut figures).await;
     // No side and no number of channels is a multiple of a thread's block; a stride that leaves pixels out; sums that
-    // threads share, in the first, and sums that each has for itself; blocks that are large, of maps and of weights.
+    // threads share, in the first, in large blocks in the last but one, and sums that each has for itself; blocks that
+    // are large, of maps and of weights.
     for (channels, sides, kernel, [stride, padding, groups]) in [
-        ([5, 6, 10], [9, 7], 3, [1, 1, 1]),
+        ([9, 6, 10], [9, 7], 3, [1, 1, 1]),
         ([5, 6, 10], [9, 7], 3, [2, 1, 1]),
         ([5, 6, 10], [9, 7], 2, [3, 0, 1]),
         ([5, 6, 10], [9, 7], 3, [1, 1, 2]),

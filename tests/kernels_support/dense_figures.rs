@@ -106,25 +106,17 @@ pub async fn layer_figures(
     push(figures, format!("{name} residual"), y).await;
 }
 
-/// Pictures `[pictures, channels, side, side]` in patches of `patch`.
-pub async fn patch_figures(
-    device: &Device,
-    shape: [usize; 4],
-    patch: usize,
-    figures: &mut Figures,
-) {
-    let pixels = grid(shape.iter().product(), 37, 64).reshape::<4>(device, shape);
-    let p = Patches {
-        side: patch,
-        mean: 0.5,
-        deviation: 0.25,
-    };
-    push(
-        figures,
-        format!("patches {shape:?} {patch} ="),
-        p.cut(pixels),
-    )
-    .await;
+/// Two pictures in patches, some of them as large as the picture.
+pub async fn patch_figures(device: &Device, figures: &mut Figures) {
+    for (side, patch) in [(8, 4), (6, 6), (6, 3)] {
+        let pixels = grid(6 * side * side, 37, 64).reshape::<4>(device, [2, 3, side, side]);
+        let p = Patches {
+            side: patch,
+            mean: 0.5,
+            deviation: 0.25,
+        };
+        push(figures, format!("patches {side} {patch} ="), p.cut(pixels)).await;
+    }
 }
 
 /// The design card's attention in windows of `pictures` of side², of spikes: some windows have none.

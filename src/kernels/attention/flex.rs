@@ -173,7 +173,7 @@ impl Head {
             part(scores, row, regions);
             let largest = largest(scores);
             exponentials(scores, largest);
-            let total = sum(scores, |_, p| p);
+            let total = sum([&*scores], |[p]| p);
             let share = 1.0 / total;
             scores.iter_mut().for_each(|p| *p *= share);
             *log_sum = largest + total.ln();

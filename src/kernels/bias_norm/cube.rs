@@ -5,7 +5,9 @@
 
 use super::{BiasNormGrad, BiasNormOps, BiasNormParams};
 use crate::config::Surrogate;
-use crate::kernels::cube::{COLUMNS, SLABS, columns, empty, grid, like, total_of_slabs, vector};
+use crate::kernels::cube::{
+    COLUMNS, SLABS, columns, empty, like, row_grid, total_of_slabs, vector,
+};
 use crate::kernels::flat::{ALIGNMENT, FlatOps};
 use crate::kernels::layer_norm::cube::sum;
 use crate::kernels::lif::LifParams;
@@ -292,7 +294,7 @@ impl BiasNormOps for CubeBackend {
         let (y, moments) = (like(&x), empty(&x, Shape::from([2, x.shape()[0]])));
         let deal = Deal::new(&x, p);
         if deal.units > 0 {
-            let (count, dim) = grid(&x, deal.units);
+            let (count, dim) = row_grid(&x, deal.units);
             forward_kernel::launch(
                 &y.client,
                 count,
@@ -341,7 +343,7 @@ impl BiasNormGrad for CubeBackend {
             grad
         };
         if deal.units > 0 {
-            let (count, dim) = grid(&x, deal.units);
+            let (count, dim) = row_grid(&x, deal.units);
             backward_kernel::launch(
                 &client,
                 count,

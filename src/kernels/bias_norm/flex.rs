@@ -124,16 +124,17 @@ fn fill_moments(values: &[f32], bias: &[f32], moments: &mut [f32], epsilon: f32)
             for (x, (mean, inv)) in rows.zip(means.iter_mut().zip(invs)) {
                 let (x, bias) = (&x[..channels], &bias[..channels]);
                 let plain = sum(
-                    x,
+                    [x, bias],
                     #[inline(always)]
-                    |c, x| x + bias[c],
+                    |[x, bias]| x + bias,
                 );
-                *mean = plain / channels as f32;
+                let own = plain / channels as f32;
                 let squares = sum(
-                    x,
+                    [x, bias],
                     #[inline(always)]
-                    |c, x| (x + bias[c] - *mean) * (x + bias[c] - *mean),
+                    |[x, bias]| (x + bias - own) * (x + bias - own),
                 );
+                *mean = own;
                 *inv = 1.0 / (squares / channels as f32 + epsilon).sqrt();
             }
         },
@@ -206,14 +207,14 @@ impl<'a> Lines<'a> {
                         g[c] *= gamma[c];
                     }
                     let plain = sum(
-                        g,
+                        [g],
                         #[inline(always)]
-                        |_, h| h,
+                        |[h]| h,
                     );
                     let along = sum(
-                        g,
+                        [g, x, bias],
                         #[inline(always)]
-                        |c, h| h * (x[c] + bias[c] - mean) * inv,
+                        |[h, x, bias]| h * (x + bias - mean) * inv,
                     );
                     let (plain, along) = (plain / channels as f32, along / channels as f32);
                     for c in 0..channels {

@@ -2,30 +2,28 @@
 
 #![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
 
-use super::grid;
+use super::{THREADS, grid};
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-/// Rows and columns of a thread's block: where blocks are many, and where they are few.
+/// Rows and columns of a thread's block: where blocks are many or sums very long, and elsewhere.
 const LARGE: usize = 8;
 const SMALL: usize = 4;
 /// Large blocks that keep a GPU busy.
 const MANY: usize = 1024;
-/// Threads that share a small block where even those are few and sums are long, and blocks of such a workgroup.
-const SLABS: usize = 8;
-const TILES: usize = 16;
 /// Small blocks that keep a GPU busy without sharing.
 const ENOUGH: usize = 2048;
-/// Sums worth sharing.
-const LONG: usize = 256;
+/// Sums worth sharing, and those in which even the sums of a large block are added up in little of the time.
+const LONG: usize = 512;
+const VERY_LONG: usize = 1024;
 
 /// How a batch of `[rows, columns]` sums is dealt to threads.
 pub(in crate::kernels) struct Deal {
     /// Rows and columns of a block.
     pub side: usize,
     pub blocks: usize,
-    /// Whether threads share them.
-    pub shared: bool,
+    /// Threads that share a block; 1 for a thread of its own.
+    pub slabs: usize,
     pub count: CubeCount,
     pub dim: CubeDim,
 }
@@ -34,17 +32,21 @@ impl Deal {
     /// Of `count` such matrices of sums with `terms` terms.
     pub fn new(on: &CubeTensor, count: usize, [rows, columns]: [usize; 2], terms: usize) -> Self {
         let blocks_of = |side: usize| count * rows.div_ceil(side) * columns.div_ceil(side);
-        let side = if blocks_of(LARGE) >= MANY {
-            LARGE
+        let (side, slabs) = if blocks_of(LARGE) >= MANY {
+            (LARGE, 1)
+        } else if terms >= VERY_LONG {
+            (LARGE, 16)
+        } else if terms >= LONG && blocks_of(SMALL) < ENOUGH {
+            (SMALL, 8)
         } else {
-            SMALL
+            (SMALL, 1)
         };
         let blocks = blocks_of(side);
-        let shared = side == SMALL && blocks < ENOUGH && terms >= LONG;
-        let (count, dim) = if shared {
+        let (count, dim) = if slabs > 1 {
+            let tiles = tiles(slabs);
             (
-                CubeCount::new_1d(blocks.div_ceil(TILES) as u32),
-                CubeDim::new_2d(TILES as u32, SLABS as u32),
+                CubeCount::new_1d(blocks.div_ceil(tiles) as u32),
+                CubeDim::new_2d(tiles as u32, slabs as u32),
             )
         } else {
             grid(on, blocks)
@@ -52,11 +54,16 @@ impl Deal {
         Self {
             side,
             blocks,
-            shared,
+            slabs,
             count,
             dim,
         }
     }
+}
+
+/// Blocks of a workgroup whose threads share them.
+const fn tiles(slabs: usize) -> usize {
+    THREADS as usize / slabs
 }
 
 /// Where a thread's block lies: it has every `down`th row of a matrix from `top` on and every `across`th column from `left`
@@ -118,31 +125,46 @@ pub(in crate::kernels) fn add_line(
 
 /// The first term of a thread's sums, how many it goes on by, and its block.
 #[cube]
-pub(in crate::kernels) fn dealt(#[comptime] shared: bool) -> (u32, u32, u32) {
-    if comptime!(shared) {
-        let index = CUBE_POS as u32 * comptime!(TILES as u32) + UNIT_POS_X;
-        (UNIT_POS_Y, comptime!(SLABS as u32).runtime(), index)
+pub(in crate::kernels) fn dealt(#[comptime] slabs: usize) -> (u32, u32, u32) {
+    if comptime!(slabs > 1) {
+        let index = CUBE_POS as u32 * comptime!(tiles(slabs) as u32) + UNIT_POS_X;
+        (UNIT_POS_Y, comptime!(slabs as u32).runtime(), index)
     } else {
         (0u32.runtime(), 1u32.runtime(), ABSOLUTE_POS as u32)
     }
 }
 
-/// The sums of all threads of a block, in the first of them. One sum of the block after the other through a small shared
-/// memory: browsers clear all of it before a workgroup begins, which takes SwiftShader longer than some barriers do.
+/// Sums that threads add up between two barriers.
+const AT_ONCE: usize = 4;
+
+/// The sums of all threads of a block, in the first of them. A few sums of the block after the other through a small
+/// shared memory: browsers clear all of it before a workgroup begins, and a processor (SwiftShader) pays both for that
+/// and for every barrier.
 #[cube]
-pub(in crate::kernels) fn add_slabs(sums: &Sequence<RuntimeCell<f32>>) {
-    let mut parts = Shared::<[f32]>::new_slice(comptime!(SLABS * TILES));
+pub(in crate::kernels) fn add_slabs(
+    sums: &Sequence<RuntimeCell<f32>>,
+    #[comptime] side: usize,
+    #[comptime] slabs: usize,
+) {
+    let mut parts = Shared::<[f32]>::new_slice(comptime!(AT_ONCE * THREADS as usize));
     #[unroll]
-    for i in 0..SMALL * SMALL {
-        parts[UNIT_POS as usize] = sums[i].read();
+    for first in 0..comptime!(side * side / AT_ONCE) {
+        #[unroll]
+        for i in 0..AT_ONCE {
+            let part = &sums[first * AT_ONCE + i];
+            parts[i * comptime!(THREADS as usize) + UNIT_POS as usize] = part.read();
+        }
         sync_cube();
         if UNIT_POS_Y == 0 {
-            let mut sum = 0.0f32;
             #[unroll]
-            for slab in 0..SLABS {
-                sum += parts[slab * TILES + UNIT_POS_X as usize];
+            for i in 0..AT_ONCE {
+                let mut sum = 0.0f32;
+                for slab in 0..comptime!(slabs) {
+                    let place = i * comptime!(THREADS as usize) + slab * comptime!(tiles(slabs));
+                    sum += parts[place + UNIT_POS_X as usize];
+                }
+                sums[first * AT_ONCE + i].store(sum);
             }
-            sums[i].store(sum);
         }
         sync_cube();
     }

@@ -156,16 +156,16 @@ fn product_kernel(
     out_strides: &Strides,
     p: &Coefficients,
     #[comptime] side: usize,
-    #[comptime] shared: bool,
+    #[comptime] slabs: usize,
     #[comptime] polynomial: bool,
 ) {
-    let (first, every, index) = dealt(shared);
+    let (first, every, index) = dealt(slabs);
     let at = spread(min(index, blocks - 1), rows, columns, side);
     let sums = sums_of(
         a, b, &at, first, every, rows, inner, columns, a_strides, b_strides, side,
     );
-    if comptime!(shared) {
-        add_slabs(&sums);
+    if comptime!(slabs > 1) {
+        add_slabs(&sums, side, slabs);
     }
     let from = at.matrix * a_strides.matrix;
     let to = at.matrix * out_strides.matrix;
@@ -248,7 +248,7 @@ fn launch(
             steps.launch(),
             coefficients,
             deal.side,
-            deal.shared,
+            deal.slabs,
             p.is_some(),
         );
     }

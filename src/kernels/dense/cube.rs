@@ -35,10 +35,10 @@ fn dense_kernel(
     inner: u32,
     columns: u32,
     #[comptime] side: usize,
-    #[comptime] shared: bool,
+    #[comptime] slabs: usize,
     #[comptime] ending: Ending,
 ) {
-    let (first, every, index) = dealt(shared);
+    let (first, every, index) = dealt(slabs);
     let at = spread(min(index, blocks - 1), rows, columns, side);
     let x_strides = Strides {
         matrix: 0u32.runtime(),
@@ -53,8 +53,8 @@ fn dense_kernel(
     let sums = sums_of(
         x, w, &at, first, every, rows, inner, columns, &x_strides, &w_strides, side,
     );
-    if comptime!(shared) {
-        add_slabs(&sums);
+    if comptime!(slabs > 1) {
+        add_slabs(&sums, side, slabs);
     }
     #[unroll]
     for i in 0..side {
@@ -110,7 +110,7 @@ fn launch(
             inner as u32,
             columns as u32,
             deal.side,
-            deal.shared,
+            deal.slabs,
             ending,
         );
     }

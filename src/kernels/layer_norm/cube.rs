@@ -2,7 +2,9 @@
 //! that shared one would meet at barriers more often than they read.
 
 use super::{LayerNormGrad, LayerNormOps};
-use crate::kernels::cube::{COLUMNS, SLABS, columns, empty, grid, like, total_of_slabs, vector};
+use crate::kernels::cube::{
+    COLUMNS, SLABS, columns, empty, like, row_grid, total_of_slabs, vector,
+};
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous};
@@ -130,7 +132,7 @@ impl LayerNormOps for CubeBackend {
         let [x, gamma, beta] = [x, gamma, beta].map(into_contiguous);
         let [rows, channels] = [x.shape()[0], x.shape()[1]];
         let (y, moments) = (like(&x), empty(&x, Shape::from([2, rows])));
-        let (count, dim) = grid(&x, rows);
+        let (count, dim) = row_grid(&x, rows);
         let client = x.client.clone();
         let n = vector(channels);
         forward_kernel::launch(
@@ -162,7 +164,7 @@ impl LayerNormGrad for CubeBackend {
         let [rows, channels] = [x.shape()[0], x.shape()[1]];
         let (x_grad, gamma_grad, beta_grad) = (like(&x), like(&gamma), like(&gamma));
         let client = x.client.clone();
-        let (count, dim) = grid(&x, rows);
+        let (count, dim) = row_grid(&x, rows);
         let n = vector(channels);
         backward_kernel::launch(
             &client,

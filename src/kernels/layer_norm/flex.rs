@@ -30,15 +30,15 @@ impl LayerNormOps for Flex {
                     for (row, (x, y)) in lines.enumerate() {
                         let (x, y) = (&x[..channels], &mut y[..channels]);
                         let plain = sum(
-                            x,
+                            [x],
                             #[inline(always)]
-                            |_, x| x,
+                            |[x]| x,
                         );
                         let mean = plain / channels as f32;
                         let squares = sum(
-                            x,
+                            [x],
                             #[inline(always)]
-                            |_, x| (x - mean) * (x - mean),
+                            |[x]| (x - mean) * (x - mean),
                         );
                         let inv = 1.0 / (squares / channels as f32 + epsilon).sqrt();
                         for c in 0..channels {
@@ -92,14 +92,14 @@ impl LayerNormGrad for Flex {
                         g[c] *= gamma[c];
                     }
                     let plain = sum(
-                        g,
+                        [g],
                         #[inline(always)]
-                        |_, h| h,
+                        |[h]| h,
                     );
                     let along = sum(
-                        g,
+                        [g, x],
                         #[inline(always)]
-                        |c, h| h * (x[c] - mean) * inv,
+                        |[h, x]| h * (x - mean) * inv,
                     );
                     let (plain, along) = (plain / channels as f32, along / channels as f32);
                     for c in 0..channels {

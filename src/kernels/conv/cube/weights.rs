@@ -25,9 +25,9 @@ fn weights_kernel(
     blocks: u32,
     g: &Geometry,
     #[comptime] side: usize,
-    #[comptime] shared: bool,
+    #[comptime] slabs: usize,
 ) {
-    let (first, every, index) = dealt(shared);
+    let (first, every, index) = dealt(slabs);
     let taps = g.kernel * g.kernel;
     let width = g.from_channels * taps;
     let own = spread(min(index, blocks - 1), g.to_channels, width, side);
@@ -80,8 +80,8 @@ fn weights_kernel(
         }
         at += every;
     }
-    if comptime!(shared) {
-        add_slabs(&sums);
+    if comptime!(slabs > 1) {
+        add_slabs(&sums, side, slabs);
     }
     #[unroll]
     for i in 0..side {
@@ -122,7 +122,7 @@ pub(super) fn backward(x: CubeTensor, w: Shape, grad: CubeTensor, p: ConvParams)
             deal.blocks as u32,
             g,
             deal.side,
-            deal.shared,
+            deal.slabs,
         );
     }
     dw
