@@ -181,7 +181,7 @@ fn stepped(page: &mut Page, script: &str, steps: u32, dense: bool) -> Result<Ste
 
 fn probed(page: &mut Page, script: &str, steps: u32, dense: bool) -> Result<Step> {
     let earlier = notes(page, script, is_probe)?.len();
-    let before = page.eval_in_worker(script, "self.noted.dispatches")?;
+    let before = at_rest(page, script)?;
     let bytes = pack(&Command::Probe { steps, dense }).map_err(anyhow::Error::msg)?;
     page.eval_in_worker(
         script,
@@ -194,7 +194,23 @@ fn probed(page: &mut Page, script: &str, steps: u32, dense: bool) -> Result<Step
     })?;
     Ok(Step {
         ms: note.step,
-        dispatches: note.dispatches - before.as_f64().unwrap_or(f64::NAN),
+        dispatches: note.dispatches - before,
+    })
+}
+
+/// What the engine has dispatched when it does no more: the page has pictures looked at between trainings.
+fn at_rest(page: &mut Page, script: &str) -> Result<f64> {
+    const PAUSE: Duration = Duration::from_millis(700);
+    let mut last = f64::NAN;
+    page.wait("the engine's rest", PATIENCE, |page| {
+        let now = page.eval_in_worker(script, "self.noted.dispatches")?;
+        let now = now.as_f64().unwrap_or(0.0);
+        let same = now == last;
+        last = now;
+        if !same {
+            std::thread::sleep(PAUSE);
+        }
+        Ok(same.then_some(now))
     })
 }
 
