@@ -43,17 +43,13 @@ pub fn ensure(purposes: &[Purpose]) -> Result<()> {
 
 fn tools(purposes: &[Purpose]) -> Result<Vec<Tool>> {
     let needs = |purpose| purposes.contains(&purpose);
-    let mut tools = Vec::new();
+    // Whatever is done compiles for browsers: lints look at that, too.
+    let mut tools = vec![wasm_target()];
     if needs(Purpose::NativeTest) {
         tools.push(lint_components());
-        // Lints look at what only a browser compiles, too.
-        tools.push(wasm_target());
     }
     if needs(Purpose::Build) || needs(Purpose::BrowserTest) {
         let bindgen = locked_version("wasm-bindgen")?;
-        if !needs(Purpose::NativeTest) {
-            tools.push(wasm_target());
-        }
         // Its lock file names a crate version that the registry no longer has, hence no --locked. Unoptimised it takes 8
         // seconds instead of 2 for the largest engine, and minutes less to compile.
         tools.push(cargo_tool(

@@ -1,4 +1,5 @@
-//! `cargo xtask test`: every check, one after the other; a failed one does not stop the rest.
+//! `cargo xtask test`: every check, one after the other; a failed one does not stop the rest. What browsers need is made
+//! beside the native ones.
 
 mod ahead;
 mod cifar;

@@ -1,5 +1,5 @@
-//! What browsers need, fetched and compiled while native checks run. Most of that time is one thread's, which optimises across
-//! all crates at once, and cargo builds for another target and profile beside its own.
+//! What browsers need, fetched and compiled while native checks run. Most of that time is one thread's, which optimises
+//! across all crates at once, and cargo builds for another target and profile beside its own.
 
 use crate::shell::{command, line, target_dir};
 use anyhow::{Context, Result, bail};
