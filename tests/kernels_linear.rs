@@ -204,3 +204,23 @@ fn patches_by_hand() {
     let whole: Vec<u8> = (0..32).collect();
     assert_eq!(numbers(cut(4)), standard(&whole));
 }
+
+/// Two pictures of 2x2 pixels at two steps: noise is of its own step, and nothing leaves 0..=1.
+#[test]
+fn noisy_patches_by_hand() {
+    let p = Patches {
+        side: 2,
+        mean: 0.5,
+        deviation: 0.25,
+    };
+    let pixels = tensor(vec![0.25, 0.5, 0.75, 1.0, 0.0, 0.5, 0.5, 0.0], [2, 1, 2, 2]);
+    let mut noise = vec![0.25; 8];
+    noise.extend([-0.5; 8]);
+    let y = p.cut_noisy(pixels, tensor(noise, [4, 1, 2, 2]));
+    assert_eq!(y.dims(), [4, 4]);
+    let expected = [0.5, 0.75, 1.0, 1.0, 0.25, 0.75, 0.75, 0.25]
+        .into_iter()
+        .chain([0.0, 0.0, 0.25, 0.5, 0.0, 0.0, 0.0, 0.0]);
+    let expected: Vec<f32> = expected.map(|x: f32| (x - 0.5) / 0.25).collect();
+    assert_eq!(numbers(y), expected);
+}

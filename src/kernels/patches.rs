@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! y[b n² + i n + j, (c p + u) p + v] = (x[b, c, i p + u, j p + v] - mean) / deviation       n = S/p
+//! noisy                        x[b, …] = clamp(x[b mod B, …] + noise[b, …], 0, 1) of noise [T·B, C, S, S], step after step
 //! ```
 //!
 //! A patch as large as the picture leaves every pixel where it is.
@@ -40,6 +41,12 @@ impl Patches {
     pub fn cut(self, pixels: Tensor<4>) -> Tensor<2> {
         Tensor::from_dispatch(Dispatch::cut_patches(pixels.into_dispatch(), self))
     }
+
+    /// Pixels `[B, C, S, S]` in 0..=1 under `noise [T·B, C, S, S]` to patches `[T·B·n², C·p²]`: rate coding.
+    pub fn cut_noisy(self, pixels: Tensor<4>, noise: Tensor<4>) -> Tensor<2> {
+        let (pixels, noise) = (pixels.into_dispatch(), noise.into_dispatch());
+        Tensor::from_dispatch(Dispatch::cut_noisy_patches(pixels, noise, self))
+    }
 }
 
 /// Not differentiable.
@@ -51,10 +58,26 @@ impl Patches {
 pub(crate) trait PatchOps: Backend {
     /// See [`Patches::cut`].
     fn cut_patches(pixels: FloatTensor<Self>, p: Patches) -> FloatTensor<Self>;
+
+    /// See [`Patches::cut_noisy`].
+    fn cut_noisy_patches(
+        pixels: FloatTensor<Self>,
+        noise: FloatTensor<Self>,
+        p: Patches,
+    ) -> FloatTensor<Self>;
 }
 
 impl<B: PatchOps, C: CheckpointStrategy> PatchOps for Autodiff<B, C> {
     fn cut_patches(pixels: FloatTensor<Self>, p: Patches) -> FloatTensor<Self> {
         Self::from_inner(B::cut_patches(Self::inner(pixels), p))
+    }
+
+    fn cut_noisy_patches(
+        pixels: FloatTensor<Self>,
+        noise: FloatTensor<Self>,
+        p: Patches,
+    ) -> FloatTensor<Self> {
+        let (pixels, noise) = (Self::inner(pixels), Self::inner(noise));
+        Self::from_inner(B::cut_noisy_patches(pixels, noise, p))
     }
 }

@@ -1,7 +1,7 @@
 //! The whole spiking transformer.
 //!
 //! ```text
-//! x0 = stem(image)                         [T·B, C, S, S] -> [T·B·N, C]
+//! x0 = stem(image)                         [B, 3, S, S] -> [T·B·N, C]
 //! x  = x + attention(x); x = x + mlp(x)    depth times (`block`)
 //! f_t = mean over tokens of neuron(x)      [T, B, C]
 //! F_j = mean over the g steps of group j   [T/g, B, C]
@@ -167,10 +167,7 @@ impl Ge2msT {
 
     fn features_into(&self, images: Tensor<4>, mut trace: Trace) -> (Tensor<2>, Trace) {
         let batch = images.dims()[0];
-        let maps = self.stem.forward(images, &mut trace);
-        let [rows, channels, side, _] = maps.dims();
-        let tokens = side * side;
-        let x = maps.reshape([rows, channels, tokens]).swap_dims(1, 2);
+        let x = self.stem.forward(images, &mut trace);
         let x = match self.config.temporal.form {
             TemporalForm::FoldIntoChannels => {
                 let group = self.config.temporal.group;
@@ -178,7 +175,7 @@ impl Ge2msT {
             }
             TemporalForm::Parallel => x,
         };
-        let [rows, _, dim] = x.dims();
+        let [rows, tokens, dim] = x.dims();
         let mut x = x.reshape([rows * tokens, dim]);
         for block in &self.blocks {
             x = block.forward(x, rows, &mut trace);

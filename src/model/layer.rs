@@ -77,6 +77,28 @@ impl Norm {
         }
     }
 
+    /// A product `[R, C]` with its bias, normalised.
+    fn behind(&self, bias: Option<&Param<Tensor<1>>>, y: Tensor<2>) -> Tensor<2> {
+        match (self.with_bias(bias), bias) {
+            (Some(norm), _) => norm.rows(y),
+            (None, Some(bias)) => self.rows(y + bias.val().unsqueeze()),
+            (None, None) => self.rows(y),
+        }
+    }
+
+    /// Bias and norm in one, where that is a LayerNorm.
+    fn with_bias(&self, bias: Option<&Param<Tensor<1>>>) -> Option<BiasNorm> {
+        let (Self::Layer(norm), Some(bias)) = (self, bias) else {
+            return None;
+        };
+        Some(BiasNorm {
+            bias: bias.val(),
+            gamma: norm.gamma.val(),
+            beta: norm.beta.as_ref()?.val(),
+            epsilon: LAYER_NORM_EPSILON as f32,
+        })
+    }
+
     /// `[R, C, H, W] -> [R, C, H, W]`.
     fn maps(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
@@ -191,25 +213,13 @@ impl SpikeLinear {
     }
 
     fn plain(&self, x: Tensor<2>) -> Tensor<2> {
-        let y = linear(x, self.weight.val());
-        match (self.bias_norm(), &self.bias) {
-            (Some(norm), _) => norm.rows(y),
-            (None, Some(bias)) => self.norm.rows(y + bias.val().unsqueeze()),
-            (None, None) => self.norm.rows(y),
-        }
+        self.norm
+            .behind(self.bias.as_ref(), linear(x, self.weight.val()))
     }
 
     /// What follows the product, where that is a bias and a LayerNorm.
     fn bias_norm(&self) -> Option<BiasNorm> {
-        let (Norm::Layer(norm), Some(bias)) = (&self.norm, &self.bias) else {
-            return None;
-        };
-        Some(BiasNorm {
-            bias: bias.val(),
-            gamma: norm.gamma.val(),
-            beta: norm.beta.as_ref()?.val(),
-            epsilon: LAYER_NORM_EPSILON as f32,
-        })
+        self.norm.with_bias(self.bias.as_ref())
     }
 }
 
@@ -298,6 +308,22 @@ impl SpikeConv {
             Some(norm) => norm.conv(self.conv.weight.val(), self.params(), x, shortcut),
             None => added(shortcut, self.plain(x)),
         }
+    }
+
+    /// Side of the patches that the images fall into, where each position sees a patch of its own: the layer is a linear
+    /// one then.
+    pub fn patch(&self) -> Option<usize> {
+        let [_, _, kernel, _] = self.conv.weight.dims();
+        let apart = self.conv.stride[0] == kernel && self.padding == 0;
+        (apart && self.conv.groups == 1).then_some(kernel)
+    }
+
+    /// Patches `[P, C_in·k²]`, as [`kernels::Patches`] cuts them, to `[P, C_out]`.
+    pub fn patches(&self, x: Tensor<2>) -> Tensor<2> {
+        let weight = self.conv.weight.val();
+        let [c_out, c_in, height, width] = weight.dims();
+        let weight = weight.reshape([c_out, c_in * height * width]).transpose();
+        self.norm.behind(self.conv.bias.as_ref(), linear(x, weight))
     }
 
     fn params(&self) -> ConvParams {

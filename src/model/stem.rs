@@ -7,6 +7,8 @@
 //! then    x = conv(neuron(x)), conv blocks     [T·B, C, S, S] -> [T·B, C', S/stride, S/stride]
 //! ```
 //!
+//! A stem of one convolution whose kernel is its stride, the card's, is computed as a linear layer on patches.
+//!
 //! Direct coding is the field's (the first convolution is analog); rate coding with noise is the design card's.
 
 use super::block::{ConvBlock, record_maps};
@@ -30,12 +32,6 @@ pub(super) fn standardised(side: usize) -> Patches {
         mean: PIXEL_MEAN,
         deviation: PIXEL_STD,
     }
-}
-
-/// Pixels `[B, 3, S, S]` on the 0 to 1 scale to zero mean and unit variance.
-fn standardise(images: Tensor<4>) -> Tensor<4> {
-    let shape = images.dims();
-    standardised(shape[3]).cut(images).reshape(shape)
 }
 
 /// Stem of Ge²mS-T.
@@ -104,8 +100,17 @@ impl Stem {
         Some(self.encode(images, &first.conv))
     }
 
-    /// Pixels `[B, 3, S, S]` in 0..=1 to membrane potentials `[T·B, C, S', S']`.
-    pub fn forward(&self, images: Tensor<4>, trace: &mut Trace) -> Tensor<4> {
+    /// Pixels `[B, 3, S, S]` in 0..=1 to membrane potentials of tokens `[T·B, N, C]`.
+    pub fn forward(&self, images: Tensor<4>, trace: &mut Trace) -> Tensor<3> {
+        let batch = images.dims()[0];
+        if let Some((conv, patch)) = self.patches() {
+            let x = conv.patches(self.cut(images, patch));
+            let [all, channels] = x.dims();
+            let (steps, tokens) = (self.drawn(), all / self.drawn() / batch);
+            let x = x.reshape([steps, batch, tokens, channels]);
+            let x = self.over_time(x, [self.steps, 1, 1, channels]);
+            return x.reshape([self.steps * batch, tokens, channels]);
+        }
         let mut x = images;
         for (index, stage) in self.stages.iter().enumerate() {
             x = match &stage.neuron {
@@ -127,28 +132,60 @@ impl Stem {
                 x = block.forward(x, trace);
             }
         }
-        x
+        let [rows, channels, side, _] = x.dims();
+        x.reshape([rows, channels, side * side]).swap_dims(1, 2)
+    }
+
+    /// The only convolution and the side of its patches.
+    fn patches(&self) -> Option<(&SpikeConv, usize)> {
+        match &self.stages[..] {
+            [stage] if stage.blocks.is_empty() => Some((&stage.conv, stage.conv.patch()?)),
+            _ => None,
+        }
     }
 
     /// The convolution on pixels: once for direct coding, at every step for rate coding.
     fn encode(&self, images: Tensor<4>, conv: &SpikeConv) -> Tensor<4> {
+        let [batch, channels, side, _] = images.dims();
+        let whole = self.cut(images, side);
+        let steps = self.drawn();
+        let x = conv.forward(whole.reshape([steps * batch, channels, side, side]));
+        let [_, channels, height, width] = x.dims();
+        let x = x.reshape([steps, batch, channels, height * width]);
+        let x = self.over_time(x, [self.steps, 1, channels, 1]);
+        x.reshape([self.steps * batch, channels, height, width])
+    }
+
+    /// `[1, B, …]` of a still picture to `[T, B, …]`, the step embedding added, which has that shape.
+    fn over_time(&self, x: Tensor<4>, embedding: [usize; 4]) -> Tensor<4> {
+        match &self.step_embedding {
+            Some(steps) => x + steps.val().reshape(embedding),
+            None if x.dims()[0] < self.steps => x.repeat_dim(0, self.steps),
+            None => x,
+        }
+    }
+
+    /// Steps at which the pixels are drawn: those of rate coding.
+    fn drawn(&self) -> usize {
         match self.coding {
-            InputCoding::Direct => {
-                let x = conv.forward(standardise(images));
-                match &self.step_embedding {
-                    None => repeat_steps(x, self.steps),
-                    Some(embedding) => {
-                        let [batch, channels, side, _] = x.dims();
-                        let embedding = embedding.val().reshape([self.steps, 1, channels, 1, 1]);
-                        let x = x.reshape([1, batch, channels, side, side]);
-                        (x + embedding).reshape([self.steps * batch, channels, side, side])
-                    }
-                }
-            }
+            InputCoding::Direct => 1,
+            InputCoding::Rate { .. } => self.steps,
+        }
+    }
+
+    /// Pixels `[B, 3, S, S]` of every step at which they are drawn, standardised, in patches of that side.
+    fn cut(&self, images: Tensor<4>, side: usize) -> Tensor<2> {
+        let patches = standardised(side);
+        match self.coding {
+            InputCoding::Direct => patches.cut(images),
             InputCoding::Rate { noise } => {
-                let x = repeat_steps(images, self.steps);
-                let jitter = x.random_like(Distribution::Normal(0.0, f64::from(noise)));
-                conv.forward(standardise((x + jitter).clamp(0.0, 1.0)))
+                let [batch, channels, height, width] = images.dims();
+                let noise = Tensor::random(
+                    [self.steps * batch, channels, height, width],
+                    Distribution::Normal(0.0, f64::from(noise)),
+                    &images.device(),
+                );
+                patches.cut_noisy(images, noise)
             }
         }
     }
@@ -166,11 +203,38 @@ impl Stage {
     }
 }
 
-/// `[B, …] -> [T·B, …]`, the same picture at every step.
-fn repeat_steps(x: Tensor<4>, steps: usize) -> Tensor<4> {
-    if steps == 1 {
-        x
-    } else {
-        x.repeat_dim(0, steps)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{DatasetKind, ModelConfig, NormKind, preset};
+    use burn::tensor::Device;
+
+    /// Direct coding with a step embedding, with and without a bias: a linear layer on patches against the
+    /// convolution.
+    #[test]
+    fn a_stem_of_patches_is_its_convolution() {
+        let device = Device::flex();
+        let run = preset("card-tiny", DatasetKind::Cifar10).expect("a preset");
+        let ModelConfig::Ge2msT(mut config) = run.model else {
+            panic!("card-tiny spikes");
+        };
+        config.coding = InputCoding::Direct;
+        for norm in [NormKind::Layer, NormKind::Batch] {
+            config.norm = norm;
+            let stem = Stem::new(&config, &mut Init::new(3, &device));
+            let images = Tensor::random([2, 3, 32, 32], Distribution::Uniform(0.0, 1.0), &device);
+            let tokens = stem.forward(images.clone(), &mut Trace::default());
+            let maps = stem.encoded(images).expect("a convolution");
+            let [rows, channels, side, _] = maps.dims();
+            assert_eq!((rows, tokens.dims()), (8, [8, 64, 64]));
+            let maps = maps.reshape([rows, channels, side * side]);
+            let [ours, theirs] = [tokens, maps.swap_dims(1, 2)]
+                .map(|x| x.into_data().to_vec::<f32>().expect("f32 on the CPU"));
+            let apart = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs());
+            let worst = apart.fold(0.0, f32::max);
+            assert!(worst < 1e-5, "{norm:?}: {worst}");
+            let first = &ours[..2 * 64 * 64];
+            assert_ne!(first, &ours[2 * 64 * 64..4 * 64 * 64], "steps differ");
+        }
     }
 }

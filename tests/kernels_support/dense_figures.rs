@@ -115,7 +115,15 @@ pub async fn patch_figures(device: &Device, figures: &mut Figures) {
             mean: 0.5,
             deviation: 0.25,
         };
-        push(figures, format!("patches {side} {patch} ="), p.cut(pixels)).await;
+        let name = format!("patches {side} {patch}");
+        push(figures, format!("{name} ="), p.cut(pixels.clone())).await;
+        let noise = grid(18 * side * side, 41, 64).reshape::<4>(device, [6, 3, side, side]);
+        push(
+            figures,
+            format!("noisy {name} ="),
+            p.cut_noisy(pixels, noise),
+        )
+        .await;
     }
 }
 

@@ -6,7 +6,8 @@
 use super::{BiasNormGrad, BiasNormOps, BiasNormParams};
 use crate::config::Surrogate;
 use crate::kernels::cube::{
-    COLUMNS, SLABS, columns, empty, like, row_grid, total_of_slabs, vector,
+    columns::{self, COLUMNS, SLABS, columns},
+    empty, like, row_grid, vector,
 };
 use crate::kernels::flat::{ALIGNMENT, FlatOps};
 use crate::kernels::layer_norm::cube::sum;
@@ -81,13 +82,14 @@ fn forward_kernel<N: Size>(
         }
     }
     for c in 0..width {
+        let (own, scale, shift) = (bias[c], gamma[c], beta[c]);
         let mut v = Vector::new(0.0f32);
         #[unroll(form.kind.group <= 16)]
         for t in 0..form.kind.group {
             if first + t < steps {
                 let place = (at + t * rows) * width + c;
-                let n = (x[place] + bias[c] - Vector::new(means[t])) * Vector::new(invs[t]);
-                let normalised = n * gamma[c] + beta[c];
+                let n = (x[place] + own - Vector::new(means[t])) * Vector::new(invs[t]);
+                let normalised = n * scale + shift;
                 if comptime!(form.neurons) {
                     let h = charge(v, normalised, p, form.kind);
                     let s = fire(h, p, form.kind);
@@ -124,26 +126,30 @@ fn backward_kernel<N: Size>(
     }
     let at = first * rows + ABSOLUTE_POS % rows;
     let channels = f32::cast_from((width * N::value()) as u32);
+    let mut means = Array::<f32>::new(form.kind.group);
+    let mut invs = Array::<f32>::new(form.kind.group);
     let mut plain = Array::<f32>::new(form.kind.group);
     let mut along = Array::<f32>::new(form.kind.group);
     #[unroll(form.kind.group <= 16)]
     for t in 0..form.kind.group {
+        let row = min(at + t * rows, rows * steps - 1);
+        means[t] = moments[row];
+        invs[t] = moments[rows * steps + row];
         plain[t] = 0.0f32;
         along[t] = 0.0f32;
     }
     let mut n = Array::<Vector<f32, N>>::new(form.kind.group);
     let mut membranes = Array::<Vector<f32, N>>::new(form.kind.group);
     for c in 0..width {
+        let (own, scale, shift) = (bias[c], gamma[c], beta[c]);
         let mut v = Vector::new(0.0f32);
         #[unroll(form.kind.group <= 16)]
         for t in 0..form.kind.group {
             if first + t < steps {
-                let row = at + t * rows;
-                let mean = Vector::new(moments[row]);
-                let inv = Vector::new(moments[rows * steps + row]);
-                n[t] = (x[row * width + c] + bias[c] - mean) * inv;
+                let place = (at + t * rows) * width + c;
+                n[t] = (x[place] + own - Vector::new(means[t])) * Vector::new(invs[t]);
                 if comptime!(form.neurons) {
-                    let h = charge(v, n[t] * gamma[c] + beta[c], p, form.kind);
+                    let h = charge(v, n[t] * scale + shift, p, form.kind);
                     membranes[t] = h;
                     v = reset(h, fire(h, p, form.kind), p, form.kind);
                 }
@@ -162,9 +168,7 @@ fn backward_kernel<N: Size>(
                     g = to_input(gh, p, form.kind);
                     grad[place] = g;
                 }
-                let h = g * gamma[c];
-                // Read again below.
-                x_grad[place] = h;
+                let h = g * scale;
                 plain[t] += sum(h);
                 along[t] += sum(h * n[t]);
             }
@@ -172,60 +176,64 @@ fn backward_kernel<N: Size>(
     }
     #[unroll(form.kind.group <= 16)]
     for t in 0..form.kind.group {
-        if first + t < steps {
-            let row = at + t * rows;
-            let mean = Vector::new(moments[row]);
-            let inv = Vector::new(moments[rows * steps + row]);
-            let plain = Vector::new(plain[t] / channels);
-            let along = Vector::new(along[t] / channels);
-            for c in 0..width {
-                let place = row * width + c;
-                let n = (x[place] + bias[c] - mean) * inv;
-                x_grad[place] = (x_grad[place] - plain - n * along) * inv;
+        plain[t] /= channels;
+        along[t] /= channels;
+    }
+    for c in 0..width {
+        let (own, scale) = (bias[c], gamma[c]);
+        #[unroll(form.kind.group <= 16)]
+        for t in 0..form.kind.group {
+            if first + t < steps {
+                let place = (at + t * rows) * width + c;
+                let inv = Vector::new(invs[t]);
+                let n = (x[place] + own - Vector::new(means[t])) * inv;
+                let h = grad[place] * scale;
+                x_grad[place] = (h - Vector::new(plain[t]) - n * Vector::new(along[t])) * inv;
             }
         }
     }
 }
 
-/// The gradients of bias, gamma and beta, `room` numbers apart. `rows` are those of all steps, `channels` numbers, not
-/// vectors.
+/// The gradients of bias, gamma and beta, `room` vectors apart. `rows` are those of all steps, `width` vectors long.
 #[cube(launch)]
-fn vectors_kernel(
-    x: &[f32],
-    bias: &[f32],
+fn vectors_kernel<N: Size>(
+    x: &[Vector<f32, N>],
+    bias: &[Vector<f32, N>],
     moments: &[f32],
-    y_grad: &[f32],
-    x_grad: &[f32],
-    vectors: &mut [f32],
+    y_grad: &[Vector<f32, N>],
+    x_grad: &[Vector<f32, N>],
+    vectors: &mut [Vector<f32, N>],
     rows: u32,
-    channels: u32,
+    width: u32,
     room: u32,
 ) {
-    let mut shared = Shared::new_slice(COLUMNS * SLABS);
+    let mut shared = columns::places::<N>(3usize);
     let rows = rows as usize;
-    let channels = channels as usize;
+    let width = width as usize;
     let room = room as usize;
     let c = CUBE_POS * COLUMNS + UNIT_POS_X as usize;
-    let own = bias[min(c, channels - 1)];
-    let mut shift = 0.0f32;
-    let mut plain = 0.0f32;
-    let mut along = 0.0f32;
-    let mut row = select(c < channels, UNIT_POS_Y as usize, rows);
+    let own = bias[min(c, width - 1)];
+    let mut shift = Vector::new(0.0f32);
+    let mut along = Vector::new(0.0f32);
+    let mut plain = Vector::new(0.0f32);
+    let mut row = select(c < width, UNIT_POS_Y as usize, rows);
     while row < rows {
-        let place = row * channels + c;
+        let place = row * width + c;
         let g = y_grad[place];
+        let (mean, inv) = (moments[row], moments[rows + row]);
         shift += x_grad[place];
+        along += g * (x[place] + own - Vector::new(mean)) * Vector::new(inv);
         plain += g;
-        along += g * (x[place] + own - moments[row]) * moments[rows + row];
         row += SLABS;
     }
-    let shift = total_of_slabs(shift, &mut shared);
-    let plain = total_of_slabs(plain, &mut shared);
-    let along = total_of_slabs(along, &mut shared);
-    if c < channels && UNIT_POS_Y == 0 {
-        vectors[c] = shift;
-        vectors[room + c] = along;
-        vectors[2 * room + c] = plain;
+    columns::put(&mut shared, 0usize, shift);
+    columns::put(&mut shared, 1usize, along);
+    columns::put(&mut shared, 2usize, plain);
+    columns::add_up(&mut shared, 3usize);
+    if c < width && UNIT_POS_Y == 0 {
+        vectors[c] = columns::total(&shared, 0usize);
+        vectors[room + c] = columns::total(&shared, 1usize);
+        vectors[2 * room + c] = columns::total(&shared, 2usize);
     }
 }
 
@@ -364,11 +372,12 @@ impl BiasNormGrad for CubeBackend {
         // One buffer, as WebGPU allows eight to a kernel.
         let room = channels.next_multiple_of(ALIGNMENT);
         let vectors = empty(&x, Shape::from([3 * room]));
-        let (count, dim) = columns(channels);
+        let (count, dim) = columns(deal.width);
         vectors_kernel::launch(
             &client,
             count,
             dim,
+            deal.n,
             x.into_buffer_arg(),
             bias.into_buffer_arg(),
             moments.into_buffer_arg(),
@@ -376,8 +385,8 @@ impl BiasNormGrad for CubeBackend {
             x_grad.clone().into_buffer_arg(),
             vectors.clone().into_buffer_arg(),
             rows as u32,
-            channels as u32,
-            room as u32,
+            deal.width as u32,
+            (room / deal.n) as u32,
         );
         let [bias, gamma, beta] =
             [0, 1, 2].map(|place| Self::flat_view(vectors.clone(), place * room, vec![channels]));
