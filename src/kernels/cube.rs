@@ -1,7 +1,6 @@
 //! What every CubeCL kernel here needs around its launch.
 
 pub(super) mod block;
-pub(super) mod columns;
 pub(super) mod heads;
 pub(super) mod product;
 pub(super) mod windows;
@@ -97,5 +96,32 @@ pub(super) fn total(parts: CubeTensor) -> CubeTensor {
         parts.into_buffer_arg(),
         sum.clone().into_buffer_arg(),
     );
+    sum
+}
+
+/// Columns that a workgroup adds up, side by side, and the threads that share each of them.
+pub(super) const COLUMNS: usize = 16;
+pub(super) const SLABS: usize = 16;
+
+/// Workgroups that add up `columns` columns: thread `(x, y)` every [`SLABS`]th row from y of the x-th column.
+pub(super) fn columns(columns: usize) -> (CubeCount, CubeDim) {
+    (
+        CubeCount::new_1d(columns.div_ceil(COLUMNS) as u32),
+        CubeDim::new_2d(COLUMNS as u32, SLABS as u32),
+    )
+}
+
+/// Sum over the threads of a column, for all of them; `shared` has a place for each thread.
+#[cube]
+pub(super) fn total_of_slabs(value: f32, shared: &mut [f32]) -> f32 {
+    let column = UNIT_POS_X as usize;
+    sync_cube();
+    shared[UNIT_POS_Y as usize * COLUMNS + column] = value;
+    sync_cube();
+    let mut sum = 0.0f32;
+    #[unroll]
+    for slab in 0..SLABS {
+        sum += shared[slab * COLUMNS + column];
+    }
     sum
 }

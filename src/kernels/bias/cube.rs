@@ -1,10 +1,7 @@
 //! Bias with GELU or residual on the GPU: a thread an element; the bias' gradient in one dispatch.
 
 use super::{BiasGrad, BiasOps, DENSITY, ERF_A, ERF_P};
-use crate::kernels::cube::{
-    columns::{self, COLUMNS, SLABS, columns},
-    empty, grid, like, vector,
-};
+use crate::kernels::cube::{COLUMNS, SLABS, columns, empty, grid, like, total_of_slabs};
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous};
@@ -63,28 +60,21 @@ fn residual_kernel(x: &[f32], bias: &[f32], residual: &[f32], y: &mut [f32]) {
     y[ABSOLUTE_POS] = x[ABSOLUTE_POS] + bias[ABSOLUTE_POS % bias.len()] + residual[ABSOLUTE_POS];
 }
 
-/// `width` is that of a row in vectors.
 #[cube(launch)]
-fn column_sums_kernel<N: Size>(
-    grad: &[Vector<f32, N>],
-    sums: &mut [Vector<f32, N>],
-    rows: u32,
-    width: u32,
-) {
-    let mut shared = columns::places::<N>(1usize);
+fn column_sums_kernel(grad: &[f32], sums: &mut [f32], rows: u32) {
+    let mut shared = Shared::new_slice(COLUMNS * SLABS);
     let rows = rows as usize;
-    let width = width as usize;
+    let channels = sums.len();
     let c = CUBE_POS * COLUMNS + UNIT_POS_X as usize;
-    let mut sum = Vector::new(0.0f32);
-    let mut row = select(c < width, UNIT_POS_Y as usize, rows);
+    let mut sum = 0.0f32;
+    let mut row = select(c < channels, UNIT_POS_Y as usize, rows);
     while row < rows {
-        sum += grad[row * width + c];
+        sum += grad[row * channels + c];
         row += SLABS;
     }
-    columns::put(&mut shared, 0usize, sum);
-    columns::add_up(&mut shared, 1usize);
-    if c < width && UNIT_POS_Y == 0 {
-        sums[c] = columns::total(&shared, 0usize);
+    let sum = total_of_slabs(sum, &mut shared);
+    if c < channels && UNIT_POS_Y == 0 {
+        sums[c] = sum;
     }
 }
 
@@ -150,18 +140,14 @@ impl BiasGrad for CubeBackend {
         let grad = into_contiguous(grad);
         let [rows, channels] = [grad.shape()[0], grad.shape()[1]];
         let sums = empty(&grad, Shape::from([channels]));
-        let n = vector(channels);
-        let width = channels / n;
-        let (count, dim) = columns(width);
+        let (count, dim) = columns(channels);
         column_sums_kernel::launch(
             &sums.client,
             count,
             dim,
-            n,
             grad.into_buffer_arg(),
             sums.clone().into_buffer_arg(),
             rows as u32,
-            width as u32,
         );
         sums
     }

@@ -1,15 +1,14 @@
-//! Bias, LayerNorm and neurons on the GPU: one dispatch forward; backward one for x and one for the three vectors. A
-//! thread has a row at every step of a time group, as its neurons need them all.
+//! Bias, LayerNorm and neurons on the GPU: one dispatch forward; backward one for x and two for the three
+//! vectors. A thread has a row at every step of a time group, as its neurons need them all.
 
 #![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
 
+mod vectors;
+
 use super::{BiasNormGrad, BiasNormOps, BiasNormParams};
 use crate::config::Surrogate;
-use crate::kernels::cube::{
-    columns::{self, COLUMNS, SLABS, columns},
-    empty, like, row_grid, vector,
-};
-use crate::kernels::flat::{ALIGNMENT, FlatOps};
+use crate::kernels::cube::{empty, like, row_grid, vector};
+use crate::kernels::flat::FlatOps;
 use crate::kernels::layer_norm::cube::sum;
 use crate::kernels::lif::LifParams;
 use crate::kernels::lif::cube::{
@@ -19,6 +18,7 @@ use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::prelude::*;
+use vectors::Terms;
 
 /// Rows of one step, steps, and the width of a row in vectors.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
@@ -194,49 +194,6 @@ fn backward_kernel<N: Size>(
     }
 }
 
-/// The gradients of bias, gamma and beta, `room` vectors apart. `rows` are those of all steps, `width` vectors long.
-#[cube(launch)]
-fn vectors_kernel<N: Size>(
-    x: &[Vector<f32, N>],
-    bias: &[Vector<f32, N>],
-    moments: &[f32],
-    y_grad: &[Vector<f32, N>],
-    x_grad: &[Vector<f32, N>],
-    vectors: &mut [Vector<f32, N>],
-    rows: u32,
-    width: u32,
-    room: u32,
-) {
-    let mut shared = columns::places::<N>(3usize);
-    let rows = rows as usize;
-    let width = width as usize;
-    let room = room as usize;
-    let c = CUBE_POS * COLUMNS + UNIT_POS_X as usize;
-    let own = bias[min(c, width - 1)];
-    let mut shift = Vector::new(0.0f32);
-    let mut along = Vector::new(0.0f32);
-    let mut plain = Vector::new(0.0f32);
-    let mut row = select(c < width, UNIT_POS_Y as usize, rows);
-    while row < rows {
-        let place = row * width + c;
-        let g = y_grad[place];
-        let (mean, inv) = (moments[row], moments[rows + row]);
-        shift += x_grad[place];
-        along += g * (x[place] + own - Vector::new(mean)) * Vector::new(inv);
-        plain += g;
-        row += SLABS;
-    }
-    columns::put(&mut shared, 0usize, shift);
-    columns::put(&mut shared, 1usize, along);
-    columns::put(&mut shared, 2usize, plain);
-    columns::add_up(&mut shared, 3usize);
-    if c < width && UNIT_POS_Y == 0 {
-        vectors[c] = columns::total(&shared, 0usize);
-        vectors[room + c] = columns::total(&shared, 1usize);
-        vectors[2 * room + c] = columns::total(&shared, 2usize);
-    }
-}
-
 /// Parameters for a kernel that has no neurons.
 const IDLE: LifParams = LifParams {
     tau: 1.0,
@@ -340,7 +297,7 @@ impl BiasNormGrad for CubeBackend {
         FloatTensor<Self>,
     ) {
         let [x, bias, gamma, beta, grad] = [x, bias, gamma, beta, grad].map(into_contiguous);
-        let [rows, channels] = [x.shape()[0], x.shape()[1]];
+        let channels = x.shape()[1];
         let x_grad = like(&x);
         let deal = Deal::new(&x, p);
         let client = x.client.clone();
@@ -369,25 +326,14 @@ impl BiasNormGrad for CubeBackend {
                 deal.form,
             );
         }
-        // One buffer, as WebGPU allows eight to a kernel.
-        let room = channels.next_multiple_of(ALIGNMENT);
-        let vectors = empty(&x, Shape::from([3 * room]));
-        let (count, dim) = columns(deal.width);
-        vectors_kernel::launch(
-            &client,
-            count,
-            dim,
-            deal.n,
-            x.into_buffer_arg(),
-            bias.into_buffer_arg(),
-            moments.into_buffer_arg(),
-            grad.into_buffer_arg(),
-            x_grad.clone().into_buffer_arg(),
-            vectors.clone().into_buffer_arg(),
-            rows as u32,
-            deal.width as u32,
-            (room / deal.n) as u32,
-        );
+        let terms = Terms {
+            x,
+            bias,
+            moments,
+            y_grad: grad,
+            x_grad: x_grad.clone(),
+        };
+        let (vectors, room) = vectors::gradients(terms, deal.n);
         let [bias, gamma, beta] =
             [0, 1, 2].map(|place| Self::flat_view(vectors.clone(), place * room, vec![channels]));
         (x_grad, bias, gamma, beta)

@@ -3,8 +3,7 @@
 
 use super::{LayerNormGrad, LayerNormOps};
 use crate::kernels::cube::{
-    columns::{self, COLUMNS, SLABS, columns},
-    empty, like, row_grid, vector,
+    COLUMNS, SLABS, columns, empty, like, row_grid, total_of_slabs, vector,
 };
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
@@ -92,38 +91,34 @@ fn backward_kernel<N: Size>(
     }
 }
 
-/// `width` is that of a row in vectors.
 #[cube(launch)]
-fn parameters_kernel<N: Size>(
-    x: &[Vector<f32, N>],
+fn parameters_kernel(
+    x: &[f32],
     moments: &[f32],
-    grad: &[Vector<f32, N>],
-    gamma_grad: &mut [Vector<f32, N>],
-    beta_grad: &mut [Vector<f32, N>],
+    grad: &[f32],
+    gamma_grad: &mut [f32],
+    beta_grad: &mut [f32],
     rows: u32,
-    width: u32,
+    channels: u32,
 ) {
-    let mut shared = columns::places::<N>(2usize);
+    let mut shared = Shared::new_slice(COLUMNS * SLABS);
     let rows = rows as usize;
-    let width = width as usize;
+    let channels = channels as usize;
     let c = CUBE_POS * COLUMNS + UNIT_POS_X as usize;
-    let mut plain = Vector::new(0.0f32);
-    let mut along = Vector::new(0.0f32);
-    let mut row = select(c < width, UNIT_POS_Y as usize, rows);
+    let mut plain = 0.0f32;
+    let mut along = 0.0f32;
+    let mut row = select(c < channels, UNIT_POS_Y as usize, rows);
     while row < rows {
-        let place = row * width + c;
-        let g = grad[place];
-        let (mean, inv) = (moments[row], moments[rows + row]);
+        let g = grad[row * channels + c];
         plain += g;
-        along += g * (x[place] - Vector::new(mean)) * Vector::new(inv);
+        along += g * (x[row * channels + c] - moments[row]) * moments[rows + row];
         row += SLABS;
     }
-    columns::put(&mut shared, 0usize, plain);
-    columns::put(&mut shared, 1usize, along);
-    columns::add_up(&mut shared, 2usize);
-    if c < width && UNIT_POS_Y == 0 {
-        beta_grad[c] = columns::total(&shared, 0usize);
-        gamma_grad[c] = columns::total(&shared, 1usize);
+    let plain = total_of_slabs(plain, &mut shared);
+    let along = total_of_slabs(along, &mut shared);
+    if c < channels && UNIT_POS_Y == 0 {
+        gamma_grad[c] = along;
+        beta_grad[c] = plain;
     }
 }
 
@@ -184,19 +179,18 @@ impl LayerNormGrad for CubeBackend {
             rows as u32,
             (channels / n) as u32,
         );
-        let (count, dim) = columns(channels / n);
+        let (count, dim) = columns(channels);
         parameters_kernel::launch(
             &client,
             count,
             dim,
-            n,
             x.into_buffer_arg(),
             moments.into_buffer_arg(),
             grad.into_buffer_arg(),
             gamma_grad.clone().into_buffer_arg(),
             beta_grad.clone().into_buffer_arg(),
             rows as u32,
-            (channels / n) as u32,
+            channels as u32,
         );
         (x_grad, gamma_grad, beta_grad)
     }
