@@ -18,7 +18,7 @@ use gemst::kernels::{
 };
 use spiking::{
     bias_norm_figures, conv_figures, gw_ssa_figures, linear_figures, norm_lif_figures,
-    synapse_figures,
+    synapse_figures, turned_linear_figures,
 };
 
 /// Named numbers, in the same order on every device.
@@ -89,6 +89,9 @@ pub async fn figures(device: &Device) -> Figures {
         (2053, [1, 5, 31]),
     ] {
         linear_figures(&device, rows, layer, &mut figures).await;
+    }
+    for layer in [[7, 5, 3], [300, 48, 64]] {
+        turned_linear_figures(&device, layer, &mut figures).await;
     }
     synapse_figures(&device, 3, [4, 8, 12, 8], 3, 2, &mut figures).await;
     // No side and no number of channels is a multiple of a thread's block; a stride that leaves pixels out; sums that

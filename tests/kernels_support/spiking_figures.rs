@@ -145,6 +145,24 @@ pub async fn linear_figures(
     push(figures, format!("{name} weight's"), gradient).await;
 }
 
+/// The same of one group whose weights lie in memory as `[C_out, C_in]`.
+pub async fn turned_linear_figures(
+    device: &Device,
+    [rows, c_in, c_out]: [usize; 3],
+    figures: &mut Figures,
+) {
+    let matrix = |shape: [usize; 2], stride| {
+        grid(shape.iter().product(), stride, 64).reshape::<2>(device, shape)
+    };
+    let weight = matrix([c_out, c_in], 29).require_grad();
+    let y = linear(matrix([rows, c_in], 23), weight.clone().transpose());
+    let grads = (y.clone() * matrix([rows, c_out], 11)).sum().backward();
+    let name = format!("turned linear {rows} {c_in} {c_out}");
+    push(figures, name.clone(), y).await;
+    let gradient = weight.grad(&grads).expect("tracked");
+    push(figures, format!("{name} weight's"), gradient).await;
+}
+
 /// A convolution of maps `[rows, c_in, height, width]` and its gradients.
 pub async fn conv_figures(
     device: &Device,

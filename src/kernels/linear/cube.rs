@@ -2,7 +2,7 @@
 
 use super::{LinearGrad, LinearOps, groups};
 use crate::kernels::cube::product::{Operand, Steps, product};
-use burn::backend::{TensorMetadata, tensor::FloatTensor};
+use burn::backend::{TensorMetadata, ops::FloatTensorOps, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_cubecl::CubeBackend;
 
@@ -41,7 +41,17 @@ fn outputs(y: Cube, groups: usize) -> Operand {
 /// `w` as g matrices `[C_in/g, C_out/g]`.
 fn weights(w: Cube) -> Operand {
     let [_, c_in, c_out] = groups(&w.shape());
-    Operand::new(w, [c_in, c_out], Steps::packed([c_in, c_out]))
+    match turned(&w) {
+        Some(w) => Operand::new(w, [c_out, c_in], Steps::packed([c_out, c_in])).turned(),
+        None => Operand::new(w, [c_in, c_out], Steps::packed([c_in, c_out])),
+    }
+}
+
+/// `[C_out, C_in]`, where that is the order in which `w` lies in memory.
+fn turned(w: &Cube) -> Option<Cube> {
+    let matrix = w.shape().num_dims() == 2 && !w.is_contiguous();
+    let turned = matrix.then(|| CubeBackend::float_swap_dims(w.clone(), 0, 1));
+    turned.filter(Cube::is_contiguous)
 }
 
 impl LinearOps for CubeBackend {
@@ -68,8 +78,15 @@ impl LinearGrad for CubeBackend {
         grad: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
         let [groups, c_in, c_out] = groups(&w.shape());
-        let steps = Steps::packed([c_in, c_out]);
         let (x, grad) = (inputs(x, groups).turned(), outputs(grad, groups));
+        if turned(&w).is_some() {
+            // In the order of the weights.
+            let shape = [c_out, c_in];
+            let steps = Steps::packed(shape);
+            let dw = product(grad.turned(), x.turned(), 1, Shape::from(shape), steps);
+            return Self::float_swap_dims(dw, 0, 1);
+        }
+        let steps = Steps::packed([c_in, c_out]);
         product(x, grad, groups, w.shape(), steps)
     }
 }
