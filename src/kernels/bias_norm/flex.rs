@@ -201,9 +201,21 @@ impl<'a> Lines<'a> {
                 for (row, (x, g)) in rows.enumerate() {
                     let (x, g) = (&x[..channels], &mut g[..channels]);
                     let (mean, inv) = (self.means[row], self.invs[row]);
-                    let vectors = [x, bias, gamma];
-                    let sums = [&mut beta_grad[..], &mut gamma_grad[..]];
-                    let (plain, along) = scaled(g, vectors, sums, mean, inv);
+                    for c in 0..channels {
+                        beta_grad[c] += g[c];
+                        gamma_grad[c] += g[c] * (x[c] + bias[c] - mean) * inv;
+                        g[c] *= gamma[c];
+                    }
+                    let plain = sum(
+                        [g],
+                        #[inline(always)]
+                        |[h]| h,
+                    );
+                    let along = sum(
+                        [g, x, bias],
+                        #[inline(always)]
+                        |[h, x, bias]| h * (x + bias - mean) * inv,
+                    );
                     let (plain, along) = (plain / channels as f32, along / channels as f32);
                     for c in 0..channels {
                         g[c] = inv * (g[c] - plain - (x[c] + bias[c] - mean) * inv * along);
@@ -214,58 +226,4 @@ impl<'a> Lines<'a> {
         );
         vectors
     }
-}
-
-/// Numbers handled side by side, each lane with sums of its own, so that the loop is SIMD.
-const LANES: usize = 8;
-
-/// A row's share in the gradients of beta and gamma; the row times gamma, in place, its sum and that with n.
-#[inline(always)]
-fn scaled(
-    g: &mut [f32],
-    [x, bias, gamma]: [&[f32]; 3],
-    [beta_grad, gamma_grad]: [&mut [f32]; 2],
-    mean: f32,
-    inv: f32,
-) -> (f32, f32) {
-    let mut sums = [[0.0f32; LANES]; 2];
-    let mut at = 0;
-    while at < g.len() {
-        let count = LANES.min(g.len() - at);
-        if count == LANES {
-            // Arrays of a known length, see `sum`.
-            let part = |from: &[f32]| -> [f32; LANES] {
-                from[at..][..LANES].try_into().expect("as long as that")
-            };
-            let [x, bias, gamma] = [x, bias, gamma].map(part);
-            let [beta_grad, gamma_grad, g] = [&mut *beta_grad, &mut *gamma_grad, &mut *g].map(
-                #[inline(always)]
-                |from| -> &mut [f32; LANES] {
-                    (&mut from[at..][..LANES])
-                        .try_into()
-                        .expect("as long as that")
-                },
-            );
-            for lane in 0..LANES {
-                let n = (x[lane] + bias[lane] - mean) * inv;
-                beta_grad[lane] += g[lane];
-                gamma_grad[lane] += g[lane] * n;
-                g[lane] *= gamma[lane];
-                sums[0][lane] += g[lane];
-                sums[1][lane] += g[lane] * n;
-            }
-        } else {
-            for c in at..at + count {
-                let n = (x[c] + bias[c] - mean) * inv;
-                beta_grad[c] += g[c];
-                gamma_grad[c] += g[c] * n;
-                g[c] *= gamma[c];
-                sums[0][0] += g[c];
-                sums[1][0] += g[c] * n;
-            }
-        }
-        at += count;
-    }
-    let [plain, along] = sums.map(|sums| sums.iter().sum::<f32>());
-    (plain, along)
 }
