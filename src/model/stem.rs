@@ -229,7 +229,7 @@ mod tests {
             assert_eq!((rows, tokens.dims()), (8, [8, 64, 64]));
             let maps = maps.reshape([rows, channels, side * side]);
             let [ours, theirs] = [tokens, maps.swap_dims(1, 2)]
-                .map(|x| x.into_data().to_vec::<f32>().expect("f32 on the CPU"));
+                .map(|x| x.into_data().try_to_vec::<f32>().expect("f32 on the CPU"));
             let apart = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs());
             let worst = apart.fold(0.0, f32::max);
             assert!(worst < 1e-5, "{norm:?}: {worst}");
