@@ -102,12 +102,11 @@ impl Stem {
 
     /// Pixels `[B, 3, S, S]` in 0..=1 to membrane potentials of tokens `[T·B, N, C]`.
     pub fn forward(&self, images: Tensor<4>, trace: &mut Trace) -> Tensor<3> {
-        let batch = images.dims()[0];
+        let [batch, _, height, width] = images.dims();
         if let Some((conv, patch)) = self.patches() {
             let x = conv.patches(self.cut(images, patch));
-            let [all, channels] = x.dims();
-            let (steps, tokens) = (self.drawn(), all / self.drawn() / batch);
-            let x = x.reshape([steps, batch, tokens, channels]);
+            let (tokens, channels) = (height / patch * (width / patch), x.dims()[1]);
+            let x = x.reshape([self.drawn(), batch, tokens, channels]);
             let x = self.over_time(x, [self.steps, 1, 1, channels]);
             return x.reshape([self.steps * batch, tokens, channels]);
         }
