@@ -20,7 +20,7 @@
 //! | [`layer_norm`] | LayerNorm over channels | [`layer_norm_reference`] |
 //! | [`bias_gelu`], [`bias_residual`] | what follows a matrix product | [`bias_gelu_reference`], [`bias_residual_reference`] |
 //! | [`dense()`], [`dense_gelu`], [`dense_residual`] | a product and what follows it, in one on a GPU at inference | the two |
-//! | [`Patches`] | pixels standardised and cut into patches; no gradient | – |
+//! | [`Patches`] | pixels, under noise for rate coding, standardised and cut into patches; no gradient | – |
 //! | [`attention()`] | softmax attention: the dense twin's, and the design card's in windows | [`attention_reference`] |
 //! | [`adamw()`] | the optimiser's update of all parameters; no gradient | burn's `AdamW` |
 //! | [`orthogonal`] | Muon's orthogonalisation; no gradient | [`orthogonal_reference`] |

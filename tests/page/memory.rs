@@ -2,7 +2,7 @@
 //!
 //! `GEMST_CAMERA_MINUTES=10` watches the CPU engine for ten minutes; without it, for one. `GEMST_TRAIN_STEPS=1000`
 //! trains as many steps on the GPU engine; without it, 160. `GEMST_TRAIN_QUERY=preset=small&batch=64` trains that
-//! network; without it, one of the smallest.
+//! network; without it, one of the smallest. Of larger ones pages of the allocator come and go, and the last look may differ.
 
 use crate::picture;
 use crate::site::{LATER, SMALL_RUN, Site};
