@@ -7,7 +7,7 @@ use gemst::config::*;
 use gemst::data::{batch::eval_batch, synthetic};
 use gemst::energy::*;
 use gemst::model::Network;
-use gemst::model::trace::{Code, Meeting, Pair, Trace, Train};
+use gemst::model::trace::{Code, Look, Meeting, Pair, Trace, Train};
 
 const IMAGES: usize = 2;
 
@@ -211,26 +211,38 @@ fn weighted_trains_that_always_fire() {
 fn the_first_pictures_of_a_batch_are_counted_as_if_alone() {
     let device = Device::flex();
     let set = synthetic::generate(3, 3, 0).train;
-    let trace = |config: &Ge2msTConfig, images: usize| {
+    let traced = |config: &Ge2msTConfig, images: usize, trace: Trace| {
         let batch = eval_batch(&set, 0..images);
         let pixels = Tensor::<1>::from_floats(batch.images.as_slice(), &device);
-        let side = config.image_size;
+        let pixels = pixels.reshape([images, 3, config.image_size, config.image_size]);
         let network = Network::new(&ModelConfig::Ge2msT(config.clone()), 7, &device);
-        network
-            .forward(pixels.reshape([images, 3, side, side]))
-            .trace
+        network.traced(pixels, trace).trace
     };
     let count = |trace: Trace| block_on(trace.count()).expect("flex reads");
+    let looked = |images: usize| {
+        let look = Look {
+            firing_rate: true,
+            images,
+        };
+        Trace::passing(look, false)
+    };
     // Rate coding draws noise for the whole batch, so it has no picture alone.
     for (name, config) in variants() {
         if matches!(config.coding, InputCoding::Rate { .. }) {
             continue;
         }
-        assert_eq!(
-            count(trace(&config, 3).first(2)),
-            count(trace(&config, 2)),
-            "{name}"
-        );
-        assert_eq!(count(trace(&config, 2).first(9)).images, 2, "{name}");
+        let two_of_three = traced(&config, 3, looked(2));
+        let whole = count(traced(&config, 3, Trace::default()));
+        let rate = two_of_three.firing_rate().expect("asked for");
+        let rate = f64::from(rate.into_scalar::<f32>());
+        assert!((rate - whole.firing_rate()).abs() < 1e-6, "{name}");
+        let sample = two_of_three.sample().expect("asked for");
+        let alone = traced(&config, 2, Trace::default());
+        assert_eq!(count(sample), count(alone), "{name}");
+        let all = traced(&config, 2, looked(9)).sample().expect("asked for");
+        assert_eq!(count(all).images, 2, "{name}");
+        let none = traced(&config, 2, looked(0));
+        assert!(none.is_empty(), "{name}");
+        assert!(none.sample().is_none(), "{name}");
     }
 }

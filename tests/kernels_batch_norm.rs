@@ -9,7 +9,9 @@ mod numbers;
 use burn::nn::{BatchNorm, BatchNormConfig};
 use burn::tensor::{Device, Tensor};
 use cases::draw;
-use gemst::kernels::{at_step, batch_norm, batch_norm_layer, batch_norm_reference};
+use gemst::kernels::{
+    at_step, batch_norm, batch_norm_layer, batch_norm_onto, batch_norm_reference,
+};
 use numbers::{assert_close, device, floats, tensor};
 use proptest::prelude::*;
 
@@ -112,6 +114,38 @@ fn the_layer_is_burns_layer() {
         1e-5,
         "inference",
     );
+}
+
+/// The sum of the two, its gradients and the running statistics, in training and without.
+#[test]
+fn onto_a_shortcut_is_the_layer_and_the_sum() {
+    use burn::module::{Module, Param};
+    let shape = [4, 3, 2];
+    let w = tensor(&draw(8, 24, -1.0, 1.0), shape);
+    let run = |sum: &dyn Fn(&BatchNorm, Tensor<3>, Tensor<3>) -> Tensor<3>| {
+        let mut norm: BatchNorm = BatchNormConfig::new(3).init(&device());
+        norm.gamma = Param::from_tensor(tensor(&[0.5, -2.0, 1.0], [3]));
+        let x = tensor(&draw(6, 24, -1.0, 4.0), shape).require_grad();
+        let shortcut = tensor(&draw(7, 24, -3.0, 3.0), shape).require_grad();
+        let y = sum(&norm, x.clone(), shortcut.clone());
+        let grads = (y.clone() * w.clone()).sum().backward();
+        let inference = norm.clone().to_device(&Device::flex());
+        [
+            floats(y),
+            floats(x.grad(&grads).expect("tracked")),
+            floats(shortcut.grad(&grads).expect("tracked")),
+            floats(norm.gamma.val().grad(&grads).expect("tracked")),
+            floats(norm.beta.val().grad(&grads).expect("tracked")),
+            floats(norm.running_mean.value_sync()),
+            floats(norm.running_var.value_sync()),
+            floats(sum(&inference, x.inner(), shortcut.inner())),
+        ]
+    };
+    let ours = run(&|norm, x, shortcut| batch_norm_onto(norm, x, shortcut));
+    let apart = run(&|norm, x, shortcut| shortcut + batch_norm_layer(norm, x));
+    for (ours, apart) in ours.iter().zip(&apart) {
+        assert_close(ours, apart, 1e-6, "onto a shortcut");
+    }
 }
 
 /// Channels constant at 3 and 5, then at 5 and 9: averages 4 and 7 after two steps, whatever they began with.

@@ -23,6 +23,7 @@ mod flex;
 #[cfg(feature = "cpu")]
 pub(super) use flex::{Back, moments, pass_back, scale};
 
+use super::recorded;
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::nn::BatchNorm;
 use burn::tensor::{Device, Shape, Tensor};
@@ -53,6 +54,15 @@ pub fn at_step<T>(step: u64, forward: impl FnOnce() -> T) -> T {
 pub(crate) trait BatchNormOps: Backend {
     /// `x [R, C, ..]`, `gamma [C]`, `beta [C]` to y of x's shape, mean `[C]` and variance `[C]`.
     fn fused_batch_norm(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// The same with y added to `shortcut` of its shape.
+    fn fused_batch_norm_onto(
+        shortcut: FloatTensor<Self>,
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
@@ -163,6 +173,28 @@ pub fn batch_norm_layer<const D: usize>(norm: &BatchNorm, x: Tensor<D>) -> Tenso
     x * scale.reshape(shape) + shift.reshape(shape)
 }
 
+/// `shortcut + norm(x)`, all `[R, C, ..]`, in training with a pass over the data less.
+pub fn batch_norm_onto<const D: usize>(
+    norm: &BatchNorm,
+    x: Tensor<D>,
+    shortcut: Tensor<D>,
+) -> Tensor<D> {
+    let device = x.device();
+    if !learns(norm, &device) {
+        return shortcut + batch_norm_layer(norm, x);
+    }
+    let (y, mean, var) = Dispatch::fused_batch_norm_onto(
+        shortcut.into_dispatch(),
+        x.into_dispatch(),
+        norm.gamma.val().into_dispatch(),
+        norm.beta.val().into_dispatch(),
+        norm.epsilon as f32,
+    );
+    let [mean, var] = [mean, var].map(Tensor::from_dispatch);
+    move_running(norm, mean, var, &device);
+    Tensor::from_dispatch(y)
+}
+
 /// Whether `norm` takes the batch's statistics.
 pub(crate) fn learns(norm: &BatchNorm, device: &Device) -> bool {
     device.is_autodiff() && norm.training.is_enabled()
@@ -181,7 +213,7 @@ pub(super) fn move_running(norm: &BatchNorm, mean: Tensor<1>, var: Tensor<1>, de
     let (mean, var) =
         Dispatch::batch_norm_moved(old_mean, old_var, mean, var, kept, momentum as f32);
     for (running, new) in both.into_iter().zip([mean, var]) {
-        running.update(Tensor::from_dispatch(new).autodiff());
+        running.update(recorded(Tensor::from_dispatch(new), device));
         // burn keeps an update aside until the next one, in case other threads have some too; a visitor, and so a
         // checkpoint, would see the statistics of the step before.
         running.value_sync();

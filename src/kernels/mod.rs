@@ -29,6 +29,8 @@
 //!
 //! Tensors are `f32`. The device comes with the tensor, and nothing is read back.
 
+use burn::tensor::{Device, Tensor};
+
 mod adamw;
 mod attention;
 mod batch_norm;
@@ -58,7 +60,7 @@ pub use adamw::{AdamWParams, AdamWState, adamw};
 pub use attention::{AttentionShape, attention, attention_reference};
 pub(crate) use batch_norm::learns;
 pub use batch_norm::{
-    BatchNormOutput, at_step, batch_norm, batch_norm_layer, batch_norm_reference,
+    BatchNormOutput, at_step, batch_norm, batch_norm_layer, batch_norm_onto, batch_norm_reference,
 };
 pub use bias::{bias_gelu, bias_gelu_reference, bias_residual, bias_residual_reference};
 pub use bias_norm::BiasNorm;
@@ -80,3 +82,14 @@ pub use norm_lif::batch_norm_lif;
 pub use patches::Patches;
 pub use synapse::FusedNorm;
 pub use window::Windows;
+
+/// A tensor off the autodiff graph, on `device`: a leaf of its graph where it records one, by the strategy it records
+/// with.
+pub(crate) fn recorded<const D: usize>(tensor: Tensor<D>, device: &Device) -> Tensor<D> {
+    match device.gradient_checkpointing_strategy() {
+        Some(strategy) => tensor
+            .autodiff()
+            .with_gradient_checkpointing_strategy(strategy),
+        None => tensor,
+    }
+}

@@ -152,7 +152,8 @@ impl Ge2msT {
         self.traced(image, Trace::watching())
     }
 
-    fn traced(&self, images: Tensor<4>, trace: Trace) -> Output {
+    /// The same with what `trace` remembers of the spikes.
+    pub(super) fn traced(&self, images: Tensor<4>, trace: Trace) -> Output {
         let (features, trace) = self.features_into(images, trace);
         Output {
             logits: self.head.forward(features),

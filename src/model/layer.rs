@@ -14,7 +14,7 @@ use super::neuron::Neuron;
 use super::trace::Trace;
 use crate::config::NormKind;
 use crate::kernels::{
-    self, BiasNorm, ConvParams, FusedNorm, batch_norm_layer, conv, learns, linear,
+    self, BiasNorm, ConvParams, FusedNorm, batch_norm_layer, batch_norm_onto, conv, learns, linear,
 };
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -208,13 +208,14 @@ impl SpikeLinear {
     fn computed(&self, x: Tensor<2>, shortcut: Option<Tensor<2>>) -> Tensor<2> {
         match self.norm.fused(self.bias.is_some(), &x.device()) {
             Some(norm) => norm.linear(self.weight.val(), x, shortcut),
-            None => added(shortcut, self.plain(x)),
+            None => {
+                let y = linear(x, self.weight.val());
+                match (&self.norm, &self.bias, shortcut) {
+                    (Norm::Batch(norm), None, Some(shortcut)) => batch_norm_onto(norm, y, shortcut),
+                    (norm, bias, shortcut) => added(shortcut, norm.behind(bias.as_ref(), y)),
+                }
+            }
         }
-    }
-
-    fn plain(&self, x: Tensor<2>) -> Tensor<2> {
-        self.norm
-            .behind(self.bias.as_ref(), linear(x, self.weight.val()))
     }
 
     /// What follows the product, where that is a bias and a LayerNorm.
@@ -306,7 +307,17 @@ impl SpikeConv {
     fn computed(&self, x: Tensor<4>, shortcut: Option<Tensor<4>>) -> Tensor<4> {
         match self.norm.fused(self.conv.bias.is_some(), &x.device()) {
             Some(norm) => norm.conv(self.conv.weight.val(), self.params(), x, shortcut),
-            None => added(shortcut, self.plain(x)),
+            None => {
+                let y = conv(x, self.conv.weight.val(), self.params());
+                match (&self.norm, &self.conv.bias, shortcut) {
+                    (Norm::Batch(norm), None, Some(shortcut)) => batch_norm_onto(norm, y, shortcut),
+                    (norm, None, shortcut) => added(shortcut, norm.maps(y)),
+                    (norm, Some(bias), shortcut) => {
+                        let y = y + bias.val().reshape([1, -1, 1, 1]);
+                        added(shortcut, norm.maps(y))
+                    }
+                }
+            }
         }
     }
 
@@ -332,14 +343,5 @@ impl SpikeConv {
             padding: self.padding,
             groups: self.conv.groups,
         }
-    }
-
-    fn plain(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = conv(x, self.conv.weight.val(), self.params());
-        let y = match &self.conv.bias {
-            Some(bias) => y + bias.val().reshape([1, -1, 1, 1]),
-            None => y,
-        };
-        self.norm.maps(y)
     }
 }

@@ -94,6 +94,14 @@ impl Network {
         }
     }
 
+    /// The same with what `trace` remembers of the spikes; a dense network's has none.
+    pub fn traced(&self, images: Tensor<4>, trace: Trace) -> Output {
+        match self {
+            Self::Spiking(network) => network.traced(images, trace),
+            Self::Dense(network) => network.forward(images),
+        }
+    }
+
     /// Pixels `[B, 3, S, S]` in 0..=1 to what the classifier sees, `[B, C]`.
     pub fn features(&self, images: Tensor<4>) -> Tensor<2> {
         match self {

@@ -4,12 +4,14 @@
 
 mod count;
 mod inspect;
+mod look;
 mod regulate;
 mod train;
 mod watch;
 
 pub use count::{LayerCount, SpikeCounts};
 pub use inspect::{Inspected, SAMPLE};
+pub use look::Look;
 pub use regulate::Regulation;
 pub use train::{Cut, Train};
 pub use watch::Membrane;
@@ -43,6 +45,15 @@ impl Code {
             Self::Binary { steps } => *steps,
             Self::Weighted { .. } => 1,
         }
+    }
+
+    /// The same off the autodiff graph.
+    fn detached(&self) -> Self {
+        let mut detached = self.clone();
+        if let Self::Weighted { theta, .. } = &mut detached {
+            *theta = theta.clone().inner();
+        }
+        detached
     }
 }
 
@@ -120,6 +131,8 @@ pub struct Trace {
     order: Vec<Entry>,
     /// More than the spikes, for a look inside; `None` in training and evaluation.
     watched: Option<watch::Watched>,
+    /// Less than the spikes, in training.
+    passing: Option<look::Passing>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -131,48 +144,35 @@ enum Entry {
 impl Trace {
     /// Remember the input of a synaptic layer; its place in the trace.
     pub fn site(&mut self, site: Site) -> usize {
-        self.order.push(Entry::Site(self.sites.len()));
-        self.sites.push(site);
-        self.order.len() - 1
+        let place = self.order.len();
+        let kept = match &mut self.passing {
+            None => Some(site),
+            Some(passing) => passing.site(site),
+        };
+        if let Some(site) = kept {
+            self.order.push(Entry::Site(self.sites.len()));
+            self.sites.push(site);
+        }
+        place
     }
 
     /// Remember two trains that meet; their place in the trace.
     pub fn pair(&mut self, pair: Pair) -> usize {
-        self.order.push(Entry::Pair(self.pairs.len()));
-        self.pairs.push(pair);
-        self.order.len() - 1
+        let place = self.order.len();
+        let kept = match &mut self.passing {
+            None => Some(pair),
+            Some(passing) => passing.pair(pair),
+        };
+        if let Some(pair) = kept {
+            self.order.push(Entry::Pair(self.pairs.len()));
+            self.pairs.push(pair);
+        }
+        place
     }
 
     /// Inputs of the synaptic layers, in forward order, products left out.
     pub fn sites(&self) -> &[Site] {
         &self.sites
-    }
-
-    /// The spikes of the first `images` pictures of the batch alone, off the autodiff graph.
-    pub fn first(&self, images: usize) -> Self {
-        let mut first = self.clone();
-        let few = |train: &mut Train, steps: usize| {
-            if let Train::Whole(spikes) = train {
-                let batch = spikes.dims()[0] / steps;
-                *spikes = train::first(spikes, steps, batch, images.min(batch));
-            }
-        };
-        for site in &mut first.sites {
-            few(&mut site.spikes, site.code.tensor_steps());
-        }
-        for pair in &mut first.pairs {
-            let steps = pair.code.tensor_steps();
-            few(&mut pair.left, steps);
-            few(&mut pair.right, steps);
-        }
-        for layer in &mut first.mixed {
-            let steps = layer.code.tensor_steps();
-            let batch = layer.rows / steps;
-            let kept = images.min(batch);
-            layer.spikes = train::first(&layer.spikes, steps, batch, kept);
-            layer.rows = steps * kept;
-        }
-        first
     }
 
     /// Read everything back once and count.

@@ -1,5 +1,6 @@
 //! A network's tensors by name, and its trainable ones as one flat vector.
 
+use crate::kernels::recorded;
 use crate::kernels::{FlatLayout, flat_pack, flat_view};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
@@ -260,11 +261,7 @@ impl ModuleMapper for Assign<'_> {
             None => param,
             Some(value) => {
                 let trains = old.is_require_grad();
-                let value = if device.is_autodiff() {
-                    value.autodiff()
-                } else {
-                    value
-                };
+                let value = recorded(value, &device);
                 param.map(|_| value.set_require_grad(trains))
             }
         }

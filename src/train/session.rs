@@ -11,8 +11,10 @@ use crate::config::{ConfigErrors, InputCoding, ModelConfig, RunConfig};
 use crate::data::SIDE;
 use crate::data::batch::Batch;
 use crate::kernels::{at_step, softmax_cross_entropy};
-use crate::model::Network;
-use crate::model::trace::Trace;
+use crate::model::trace::{Look, Trace};
+use crate::model::{Network, Output};
+#[cfg(feature = "cpu")]
+use burn::backend::DispatchDevice;
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, ExecutionError, Tensor, TensorData, Transaction};
@@ -30,14 +32,16 @@ pub struct Session {
 }
 
 impl Session {
-    /// A fresh network on `device`, which is made an autodiff device here.
+    /// A fresh network on `device`, which is made an autodiff device here: on a GPU one with gradient checkpointing,
+    /// where activations that are quickly made are made again on the way back instead of kept. One that is an autodiff
+    /// device already is taken as it is.
     ///
     /// # Errors
     /// Everything wrong with the configuration, or a network for other pictures than a [`Batch`] holds.
     pub fn new(config: RunConfig, device: &Device) -> Result<Self, ConfigErrors> {
         config.validate()?;
         takes_batches(&config.model)?;
-        let device = device.clone().autodiff();
+        let device = recording(device);
         let network = Network::new(&config.model, config.seed, &device);
         let mut session = Self {
             config,
@@ -91,14 +95,20 @@ impl Session {
     /// picture the same answer. Training begins as if this had not been called.
     pub fn calibrate(&self, batch: &Batch) {
         if self.step == 0 {
-            at_step(0, || self.network.forward(self.upload(batch)));
+            let nothing = Trace::passing(Look::default(), false);
+            at_step(0, || self.network.traced(self.upload(batch), nothing));
         }
     }
 
     /// One optimiser step on a batch.
     pub fn step(&mut self, batch: &Batch) -> StepStats {
+        self.step_looking(batch, Look::default())
+    }
+
+    /// The same with a look at the spikes.
+    pub fn step_looking(&mut self, batch: &Batch, look: Look) -> StepStats {
         let wanted = self.wanted(batch);
-        self.step_towards(batch, wanted)
+        self.step_towards(batch, wanted, look)
     }
 
     /// What the recipe wants to hear of a batch, `[B, classes]`.
@@ -113,16 +123,22 @@ impl Session {
     }
 
     /// The same step towards other distributions over the classes than the labels', `[B, classes]`.
-    pub(super) fn step_towards(&mut self, batch: &Batch, wanted: Tensor<2>) -> StepStats {
+    pub(super) fn step_towards(
+        &mut self,
+        batch: &Batch,
+        wanted: Tensor<2>,
+        look: Look,
+    ) -> StepStats {
         let train = self.config.train.clone();
         if self.is_rate_coded() {
             self.device.seed(self.config.seed.wrapping_add(self.step));
         }
         let images = self.upload(batch);
-        let output = at_step(self.step, || self.network.forward(images));
-        let mut loss = softmax_cross_entropy(output.logits.clone(), wanted);
         let regulates = train.spike_penalty > 0.0 || train.operation_penalty > 0.0;
-        if regulates && let Some(spikes) = output.trace.regulation() {
+        let trace = Trace::passing(look, regulates);
+        let Output { logits, trace } = at_step(self.step, || self.network.traced(images, trace));
+        let mut loss = softmax_cross_entropy(logits.clone(), wanted);
+        if regulates && let Some(spikes) = trace.regulation() {
             if train.spike_penalty > 0.0 {
                 loss = loss + spikes.mean_rate() * train.spike_penalty;
             }
@@ -147,9 +163,10 @@ impl Session {
             step: self.step,
             lr,
             loss: loss.inner(),
-            logits: output.logits.inner(),
+            logits: logits.inner(),
             labels: batch.labels.clone(),
-            trace: output.trace,
+            firing_rate: trace.firing_rate(),
+            sample: trace.sample(),
         }
     }
 
@@ -306,6 +323,19 @@ impl Session {
         self.network = self.network.clone().frozen(policy);
         self.optim.forget_weights();
     }
+}
+
+/// `device` as one that records gradients. A processor keeps what it made: memory is plenty there, and time is not.
+fn recording(device: &Device) -> Device {
+    let tracked = device.clone().autodiff();
+    #[cfg(feature = "cpu")]
+    if matches!(device.as_dispatch(), DispatchDevice::Flex(_)) {
+        return tracked;
+    }
+    if device.is_autodiff() {
+        return tracked;
+    }
+    tracked.gradient_checkpointing()
 }
 
 /// Refuses networks whose input is not the pictures of a [`Batch`]; `Network::forward` takes them.

@@ -13,8 +13,9 @@ pub struct StepStats {
     pub(super) loss: Tensor<1>,
     pub(super) logits: Tensor<2>,
     pub(super) labels: Vec<u8>,
-    /// Spikes of the batch.
-    pub trace: Trace,
+    pub(super) firing_rate: Option<Tensor<1>>,
+    /// Spikes of the first images of the batch, as many as [`Look::images`](super::Look::images) says; `None` for none.
+    pub sample: Option<Trace>,
 }
 
 /// Numbers of a training step.
@@ -56,15 +57,16 @@ impl StepStats {
         })
     }
 
-    /// Mean firing rate of the batch over all layers and steps; `None` for a dense network.
+    /// Mean firing rate of the batch over all layers and steps; `None` for a dense network, and where [`Look`](super::Look) did not
+    /// ask for it.
     ///
     /// # Errors
     /// When the device fails.
     pub async fn firing_rate(&self) -> Result<Option<f64>, ExecutionError> {
-        match self.trace.regulation() {
+        match &self.firing_rate {
             None => Ok(None),
-            Some(spikes) => {
-                let data = spikes.mean_rate().inner().into_data_async().await?;
+            Some(rate) => {
+                let data = rate.clone().into_data_async().await?;
                 Ok(data.iter::<f64>().next())
             }
         }

@@ -13,12 +13,12 @@ use dense::{
 };
 use gemst::config::Surrogate;
 use gemst::kernels::{
-    ConvParams, ExpGIfParams, LifParams, batch_norm, exp_g_if_spikes, exp_g_if_with, lif,
+    ConvParams, ExpGIfParams, LifParams, exp_g_if_spikes, exp_g_if_with, lif,
     softmax_cross_entropy, spike_count,
 };
 use spiking::{
-    bias_norm_figures, conv_figures, gw_ssa_figures, linear_figures, norm_lif_figures,
-    synapse_figures, turned_linear_figures,
+    batch_norm_figures, bias_norm_figures, conv_figures, gw_ssa_figures, linear_figures,
+    norm_lif_figures, synapse_figures, turned_linear_figures,
 };
 
 /// Named numbers, in the same order on every device.
@@ -330,40 +330,6 @@ async fn exp_g_if_figures(
         figures,
         format!("{name} theta's"),
         theta.grad(&grads).expect("tracked"),
-    )
-    .await;
-}
-
-async fn batch_norm_figures(device: &Device, shape: [usize; 4], figures: &mut Figures) {
-    let count = shape.iter().product();
-    let x = (grid(count, 37, 300).reshape(device, shape) + 5.0).require_grad();
-    let w = grid(count, 11, 64).reshape(device, shape);
-    let gamma = (grid(shape[1], 7, 64).reshape(device, [shape[1]]) + 1.0).require_grad();
-    let beta = grid(shape[1], 5, 64)
-        .reshape(device, [shape[1]])
-        .require_grad();
-    let out = batch_norm(x.clone(), gamma.clone(), beta.clone(), 1e-5);
-    let grads = (out.y.clone() * w).sum().backward();
-    let name = format!("BatchNorm {shape:?}");
-    push(figures, format!("{name} y"), out.y).await;
-    push(figures, format!("{name} mean"), out.mean).await;
-    push(figures, format!("{name} var"), out.var).await;
-    push(
-        figures,
-        format!("{name} gradient"),
-        x.grad(&grads).expect("tracked"),
-    )
-    .await;
-    push(
-        figures,
-        format!("{name} gamma's"),
-        gamma.grad(&grads).expect("tracked"),
-    )
-    .await;
-    push(
-        figures,
-        format!("{name} beta's"),
-        beta.grad(&grads).expect("tracked"),
     )
     .await;
 }

@@ -6,7 +6,7 @@ use burn::nn::{BatchNorm, BatchNormConfig};
 use burn::tensor::{Device, Tensor};
 use gemst::kernels::{
     BiasNorm, ConvParams, FusedNorm, HeadWindows, LifParams, Windows, batch_norm_layer,
-    batch_norm_lif, conv, gw_ssa, linear,
+    batch_norm_lif, batch_norm_onto, conv, gw_ssa, linear,
 };
 use std::sync::Arc;
 
@@ -41,6 +41,50 @@ pub async fn gw_ssa_figures(
     push(figures, format!("{name} qkv's"), gradient).await;
 }
 
+/// BatchNorm, alone and onto a shortcut.
+pub async fn batch_norm_figures(device: &Device, shape: [usize; 4], figures: &mut Figures) {
+    let [count, channels] = [shape.iter().product(), shape[1]];
+    let w = grid(count, 11, 64).reshape::<4>(device, shape);
+    for onto in [false, true] {
+        let x = (grid(count, 37, 300).reshape::<4>(device, shape) + 5.0).require_grad();
+        let shortcut = grid(count, 13, 200)
+            .reshape::<4>(device, shape)
+            .require_grad();
+        let norm = norm(device, channels, 0.0);
+        let y = if onto {
+            batch_norm_onto(&norm, x.clone(), shortcut.clone())
+        } else {
+            batch_norm_layer(&norm, x.clone())
+        };
+        let grads = (y.clone() * w.clone()).sum().backward();
+        let name = format!("BatchNorm {shape:?} {onto}");
+        push(figures, format!("{name} y"), y).await;
+        for (which, running) in [("mean", &norm.running_mean), ("var", &norm.running_var)] {
+            push(figures, format!("{name} {which}"), running.value_sync()).await;
+        }
+        for (which, gradient) in [
+            ("x's", x.grad(&grads)),
+            ("shortcut's", shortcut.grad(&grads)),
+        ] {
+            if let Some(gradient) = gradient {
+                push(figures, format!("{name} {which}"), gradient).await;
+            }
+        }
+        for (which, of) in [("gamma's", &norm.gamma), ("beta's", &norm.beta)] {
+            let gradient = of.val().grad(&grads).expect("tracked");
+            push(figures, format!("{name} {which}"), gradient).await;
+        }
+    }
+}
+
+/// BatchNorm with gammas around 1 and betas around `beta`.
+fn norm(device: &Device, channels: usize, beta: f32) -> BatchNorm {
+    let mut norm: BatchNorm = BatchNormConfig::new(channels).init(device);
+    norm.gamma = Param::from_tensor(grid(channels, 7, 64).reshape(device, [channels]) + 1.0);
+    norm.beta = Param::from_tensor(grid(channels, 5, 64).reshape(device, [channels]) + beta);
+    norm
+}
+
 /// BatchNorm and smooth neurons over `steps` steps of `rows` rows: binary ones may be at a border.
 pub async fn norm_lif_figures(
     device: &Device,
@@ -48,9 +92,7 @@ pub async fn norm_lif_figures(
     [steps, rows, channels, group]: [usize; 4],
     figures: &mut Figures,
 ) {
-    let mut norm: BatchNorm = BatchNormConfig::new(channels).init(device);
-    norm.gamma = Param::from_tensor(grid(channels, 7, 64).reshape(device, [channels]) + 1.0);
-    norm.beta = Param::from_tensor(grid(channels, 5, 64).reshape(device, [channels]) + 1.0);
+    let norm = norm(device, channels, 1.0);
     let shape = [steps * rows, channels];
     let count = shape.iter().product();
     let x = grid(count, 37, 300)

@@ -5,7 +5,7 @@ use burn::tensor::Device;
 use gemst::config::{DatasetKind, preset};
 use gemst::data::batch::{eval_batch, train_batch};
 use gemst::data::synthetic;
-use gemst::train::Session;
+use gemst::train::{Look, Session};
 use serde::{Deserialize, Serialize};
 
 /// The networks compared: LIF through time, exponential coding, the dense twin.
@@ -49,7 +49,11 @@ pub async fn figures(name: &str, device: &Device) -> Figures {
             config.seed,
             step as u64,
         );
-        let stats = session.step(&batch);
+        let look = Look {
+            firing_rate: true,
+            images: 0,
+        };
+        let stats = session.step_looking(&batch, look);
         *loss = stats.read().await.expect("the device reads back").loss;
         firing_rate = stats.firing_rate().await.expect("the device reads back");
     }

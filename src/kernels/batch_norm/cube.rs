@@ -5,13 +5,13 @@ mod kernels;
 
 use self::kernels::{
     GeometryLaunch, gradient_kernel, gradient_sums_kernel, moments_kernel, moved_kernel,
-    normalise_kernel, parameter_gradients_kernel, statistics_kernel,
+    normalise_kernel, normalise_onto_kernel, parameter_gradients_kernel, statistics_kernel,
 };
 use super::{BatchNormApply, BatchNormGrad, BatchNormOps, Extent};
 use crate::kernels::cube::{empty, grid, like};
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
-use burn_cubecl::{CubeBackend, kernel::into_contiguous};
+use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
 
 /// Upper bound of the partial sums of one channel.
 const PARTS: usize = 256;
@@ -59,6 +59,34 @@ impl Deal {
     }
 }
 
+/// Mean and variance of each channel of x, of gamma's shape `[C]`.
+fn moments(x: &CubeTensor, gamma: &CubeTensor, deal: Deal) -> [CubeTensor; 2] {
+    let (mean, var) = (like(gamma), like(gamma));
+    let (parts, channels) = (deal.parts(), deal.extent.channels);
+    let sums = empty(x, Shape::from([2 * parts * channels]));
+    let (count, dim) = grid(x, parts * channels);
+    moments_kernel::launch(
+        &x.client,
+        count,
+        dim,
+        x.clone().into_buffer_arg(),
+        sums.clone().into_buffer_arg(),
+        deal.launch(),
+    );
+    let (count, dim) = grid(x, channels);
+    statistics_kernel::launch(
+        &x.client,
+        count,
+        dim,
+        x.clone().into_buffer_arg(),
+        sums.into_buffer_arg(),
+        mean.clone().into_buffer_arg(),
+        var.clone().into_buffer_arg(),
+        deal.launch(),
+    );
+    [mean, var]
+}
+
 impl BatchNormOps for CubeBackend {
     fn fused_batch_norm(
         x: FloatTensor<Self>,
@@ -66,41 +94,31 @@ impl BatchNormOps for CubeBackend {
         beta: FloatTensor<Self>,
         epsilon: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let (x, gamma, beta) = (
-            into_contiguous(x),
-            into_contiguous(gamma),
-            into_contiguous(beta),
-        );
-        let (y, mean, var) = (like(&x), like(&gamma), like(&gamma));
+        let [x, gamma, beta] = [x, gamma, beta].map(into_contiguous);
         let deal = Deal::new(Extent::of(&x.shape()));
-        let (parts, channels) = (deal.parts(), deal.extent.channels);
-        let sums = empty(&x, Shape::from([2 * parts * channels]));
-        let client = x.client.clone();
-        let (count, dim) = grid(&x, parts * channels);
-        moments_kernel::launch(
-            &client,
-            count,
-            dim,
-            x.clone().into_buffer_arg(),
-            sums.clone().into_buffer_arg(),
-            deal.launch(),
-        );
-        let (count, dim) = grid(&x, channels);
-        statistics_kernel::launch(
-            &client,
-            count,
-            dim,
-            x.clone().into_buffer_arg(),
-            sums.into_buffer_arg(),
-            mean.clone().into_buffer_arg(),
-            var.clone().into_buffer_arg(),
-            deal.launch(),
-        );
+        let [mean, var] = moments(&x, &gamma, deal);
+        let [own_mean, own_var] = [&mean, &var].map(Clone::clone);
+        let y = Self::fused_batch_norm_apply(x, gamma, beta, own_mean, own_var, epsilon);
+        (y, mean, var)
+    }
+
+    fn fused_batch_norm_onto(
+        shortcut: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let [shortcut, x, gamma, beta] = [shortcut, x, gamma, beta].map(into_contiguous);
+        let deal = Deal::new(Extent::of(&x.shape()));
+        let [mean, var] = moments(&x, &gamma, deal);
+        let y = like(&x);
         let (count, dim) = grid(&x, x.shape().num_elements());
-        normalise_kernel::launch(
-            &client,
+        normalise_onto_kernel::launch(
+            &y.client,
             count,
             dim,
+            shortcut.into_buffer_arg(),
             x.into_buffer_arg(),
             gamma.into_buffer_arg(),
             beta.into_buffer_arg(),

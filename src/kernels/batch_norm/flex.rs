@@ -9,7 +9,9 @@ pub(in crate::kernels) use passes::pass_back;
 use self::{passes::normalised, sums::sums};
 use super::{BatchNormApply, BatchNormGrad, BatchNormOps, Extent};
 use crate::kernels::flex::contiguous;
-use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
+use burn::backend::{
+    Flex, TensorMetadata, flex::FlexTensor, ops::FloatTensorOps, tensor::FloatTensor,
+};
 use burn::tensor::TensorData;
 
 impl BatchNormOps for Flex {
@@ -32,6 +34,17 @@ impl BatchNormOps for Flex {
         let per_channel = |values| FlexTensor::from_data(TensorData::new(values, gamma.shape()));
         let y = FlexTensor::from_data(TensorData::new(y, x.shape()));
         (y, per_channel(mean), per_channel(var))
+    }
+
+    fn fused_batch_norm_onto(
+        shortcut: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let (y, mean, var) = Self::fused_batch_norm(x, gamma, beta, epsilon);
+        (Self::float_add(shortcut, y), mean, var)
     }
 }
 

@@ -4,6 +4,7 @@ use super::{ConvGrad, ConvOps, ConvParams};
 use burn::backend::{
     Autodiff,
     autodiff::{
+        NodeId,
         checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
         grads::Gradients,
         ops::{Backward, Ops, OpsKind},
@@ -15,15 +16,16 @@ use burn::backend::{
 struct Conv;
 
 impl<B: ConvGrad> Backward<B, 2> for Conv {
-    type State = (FloatTensor<B>, FloatTensor<B>, ConvParams);
+    type State = ([NodeId; 2], ConvParams);
 
     fn backward(
         self,
         ops: Ops<Self::State, 2>,
         grads: &mut Gradients,
-        _checkpointer: &mut Checkpointer,
+        checkpointer: &mut Checkpointer,
     ) {
-        let (x, w, p) = ops.state;
+        let (inputs, p) = ops.state;
+        let [x, w] = inputs.map(|input| checkpointer.retrieve_node_output::<FloatTensor<B>>(input));
         let grad = grads.consume::<B>(&ops.node);
         let [x_parent, w_parent] = ops.parents;
         // Pixels want no gradient, frozen weights neither.
@@ -43,16 +45,17 @@ impl<B: ConvOps + ConvGrad, C: CheckpointStrategy> ConvOps for Autodiff<B, C> {
         w: FloatTensor<Self>,
         p: ConvParams,
     ) -> FloatTensor<Self> {
-        let ((x, x_node), (w, w_node)) = (x.into_parts(), w.into_parts());
-        match Conv
-            .prepare::<C>([x_node, w_node])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(prep) => {
-                prep.finish((x.clone(), w.clone(), p), B::conv_forward(x, w, p))
+        let nodes = [x.node(), w.node()];
+        match Conv.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(mut prep) => {
+                let inputs = [prep.checkpoint(&x), prep.checkpoint(&w)];
+                let [x, w] = [x, w].map(|input| input.into_primitive());
+                prep.finish((inputs, p), B::conv_forward(x, w, p))
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::conv_forward(x, w, p)),
+            OpsKind::UnTracked(prep) => {
+                let [x, w] = [x, w].map(|input| input.into_primitive());
+                prep.finish(B::conv_forward(x, w, p))
+            }
         }
     }
 }

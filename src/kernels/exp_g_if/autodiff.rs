@@ -1,30 +1,53 @@
-//! ExpG-IF in burn's autodiff graph.
+//! ExpG-IF in burn's autodiff graph. Under gradient checkpointing its output is made again on the way back.
 
 use super::{ExpGIfGrad, ExpGIfOps, ExpGIfParams, THETA_MIN};
 use burn::backend::{
     Autodiff, Backend, TensorMetadata,
     autodiff::{
-        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+        NodeId,
+        checkpoint::{
+            base::Checkpointer, retro_forward::RetroForward, state::BackwardStates,
+            strategy::CheckpointStrategy,
+        },
         grads::Gradients,
         ops::{Backward, Ops, OpsKind},
     },
     tensor::FloatTensor,
 };
 use burn::tensor::Shape;
+use std::marker::PhantomData;
 
 #[derive(Debug)]
 struct ExpGIf;
 
+/// Where z and theta are.
+type Inputs = [NodeId; 2];
+
+#[derive(Debug)]
+struct Again<B> {
+    inputs: Inputs,
+    p: ExpGIfParams,
+    backend: PhantomData<B>,
+}
+
+impl<B: ExpGIfOps> RetroForward for Again<B> {
+    fn forward(&self, states: &mut BackwardStates, out: NodeId) {
+        let [z, theta] = self.inputs.map(|input| states.get_state(&input));
+        states.save(out, B::exp_g_if_forward(z, theta, self.p));
+    }
+}
+
 impl<B: ExpGIfGrad> Backward<B, 2> for ExpGIf {
-    type State = (FloatTensor<B>, FloatTensor<B>, ExpGIfParams);
+    type State = (Inputs, ExpGIfParams);
 
     fn backward(
         self,
         ops: Ops<Self::State, 2>,
         grads: &mut Gradients,
-        _checkpointer: &mut Checkpointer,
+        checkpointer: &mut Checkpointer,
     ) {
-        let (z, theta, p) = ops.state;
+        let (inputs, p) = ops.state;
+        let [z, theta] = inputs.map(|input| checkpointer.retrieve_node_output(input));
         let grad = grads.consume::<B>(&ops.node);
         let (z_grad, theta_grad) = B::exp_g_if_backward(z, theta, grad, p);
         for (parent, grad) in ops.parents.into_iter().zip([z_grad, theta_grad]) {
@@ -40,15 +63,17 @@ impl<B: ExpGIfGrad> Backward<B, 2> for ExpGIf {
 struct Count;
 
 impl<B: Backend> Backward<B, 2> for Count {
-    type State = (FloatTensor<B>, FloatTensor<B>, ExpGIfParams);
+    type State = (Inputs, ExpGIfParams);
 
     fn backward(
         self,
         ops: Ops<Self::State, 2>,
         grads: &mut Gradients,
-        _checkpointer: &mut Checkpointer,
+        checkpointer: &mut Checkpointer,
     ) {
-        let (y, theta, p) = ops.state;
+        let (inputs, p) = ops.state;
+        let [y, theta] =
+            inputs.map(|input| checkpointer.retrieve_node_output::<FloatTensor<B>>(input));
         let grad = grads.consume::<B>(&ops.node);
         let [y_parent, theta_parent] = ops.parents;
         let inverse = B::float_recip(B::float_clamp_min(theta, THETA_MIN.into()));
@@ -74,14 +99,26 @@ impl<B: ExpGIfOps + ExpGIfGrad, C: CheckpointStrategy> ExpGIfOps for Autodiff<B,
         theta: FloatTensor<Self>,
         p: ExpGIfParams,
     ) -> FloatTensor<Self> {
-        let ((z, z_node), (theta, theta_node)) = (z.into_parts(), theta.into_parts());
-        let nodes = [z_node, theta_node];
-        match ExpGIf.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => {
-                let state = (z.clone(), theta.clone(), p);
-                prep.finish(state, B::exp_g_if_forward(z, theta, p))
+        let again = Again::<B> {
+            inputs: [z.id(), theta.id()],
+            p,
+            backend: PhantomData,
+        };
+        let prep = ExpGIf
+            .prepare::<C>([z.node(), theta.node()])
+            .memory_bound()
+            .retro_forward(again)
+            .parents([&z, &theta]);
+        match prep.stateful() {
+            OpsKind::Tracked(mut prep) => {
+                let inputs = [prep.checkpoint(&z), prep.checkpoint(&theta)];
+                let [z, theta] = [z, theta].map(|input| input.into_primitive());
+                prep.finish((inputs, p), B::exp_g_if_forward(z, theta, p))
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::exp_g_if_forward(z, theta, p)),
+            OpsKind::UnTracked(prep) => {
+                let [z, theta] = [z, theta].map(|input| input.into_primitive());
+                prep.finish(B::exp_g_if_forward(z, theta, p))
+            }
         }
     }
 
@@ -90,14 +127,17 @@ impl<B: ExpGIfOps + ExpGIfGrad, C: CheckpointStrategy> ExpGIfOps for Autodiff<B,
         theta: FloatTensor<Self>,
         p: ExpGIfParams,
     ) -> FloatTensor<Self> {
-        let ((y, y_node), (theta, theta_node)) = (y.into_parts(), theta.into_parts());
-        let nodes = [y_node, theta_node];
+        let nodes = [y.node(), theta.node()];
         match Count.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => {
-                let state = (y.clone(), theta.clone(), p);
-                prep.finish(state, B::exp_g_if_count(y, theta, p))
+            OpsKind::Tracked(mut prep) => {
+                let inputs = [prep.checkpoint(&y), prep.checkpoint(&theta)];
+                let [y, theta] = [y, theta].map(|input| input.into_primitive());
+                prep.finish((inputs, p), B::exp_g_if_count(y, theta, p))
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::exp_g_if_count(y, theta, p)),
+            OpsKind::UnTracked(prep) => {
+                let [y, theta] = [y, theta].map(|input| input.into_primitive());
+                prep.finish(B::exp_g_if_count(y, theta, p))
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use super::{GwSsaGrad, GwSsaOps, HeadGroups};
 use burn::backend::{
     Autodiff,
     autodiff::{
+        NodeId,
         checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
         grads::Gradients,
         ops::{Backward, Ops, OpsKind, unary},
@@ -15,15 +16,16 @@ use burn::backend::{
 struct GwSsa;
 
 impl<B: GwSsaGrad> Backward<B, 1> for GwSsa {
-    type State = (FloatTensor<B>, HeadGroups, usize);
+    type State = (NodeId, HeadGroups, usize);
 
     fn backward(
         self,
         ops: Ops<Self::State, 1>,
         grads: &mut Gradients,
-        _checkpointer: &mut Checkpointer,
+        checkpointer: &mut Checkpointer,
     ) {
         let (qkv, groups, tokens) = ops.state;
+        let qkv = checkpointer.retrieve_node_output(qkv);
         unary::<B, _>(ops.parents, ops.node, grads, |grad| {
             B::gw_ssa_backward(qkv, grad, groups, tokens)
         });
@@ -36,13 +38,18 @@ impl<B: GwSsaOps + GwSsaGrad, C: CheckpointStrategy> GwSsaOps for Autodiff<B, C>
         groups: HeadGroups,
         tokens: usize,
     ) -> FloatTensor<Self> {
-        let (qkv, node) = qkv.into_parts();
-        match GwSsa.prepare::<C>([node]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(
-                (qkv.clone(), groups.clone(), tokens),
-                B::gw_ssa_forward(qkv, groups, tokens),
-            ),
-            OpsKind::UnTracked(prep) => prep.finish(B::gw_ssa_forward(qkv, groups, tokens)),
+        let nodes = [qkv.node()];
+        match GwSsa.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(mut prep) => {
+                let state = (prep.checkpoint(&qkv), groups.clone(), tokens);
+                prep.finish(
+                    state,
+                    B::gw_ssa_forward(qkv.into_primitive(), groups, tokens),
+                )
+            }
+            OpsKind::UnTracked(prep) => {
+                prep.finish(B::gw_ssa_forward(qkv.into_primitive(), groups, tokens))
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use super::{LinearGrad, LinearOps};
 use burn::backend::{
     Autodiff,
     autodiff::{
+        NodeId,
         checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
         grads::Gradients,
         ops::{Backward, Ops, OpsKind},
@@ -15,15 +16,17 @@ use burn::backend::{
 struct Linear;
 
 impl<B: LinearGrad> Backward<B, 2> for Linear {
-    type State = [FloatTensor<B>; 2];
+    type State = [NodeId; 2];
 
     fn backward(
         self,
         ops: Ops<Self::State, 2>,
         grads: &mut Gradients,
-        _checkpointer: &mut Checkpointer,
+        checkpointer: &mut Checkpointer,
     ) {
-        let [x, w] = ops.state;
+        let [x, w] = ops
+            .state
+            .map(|input| checkpointer.retrieve_node_output(input));
         let grad = grads.consume::<B>(&ops.node);
         let [x_parent, w_parent] = ops.parents;
         // Frozen weights want no gradient, neither does the first layer's input.
@@ -39,14 +42,17 @@ impl<B: LinearGrad> Backward<B, 2> for Linear {
 
 impl<B: LinearOps + LinearGrad, C: CheckpointStrategy> LinearOps for Autodiff<B, C> {
     fn fused_linear(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
-        let ((x, x_node), (w, w_node)) = (x.into_parts(), w.into_parts());
-        match Linear
-            .prepare::<C>([x_node, w_node])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(prep) => prep.finish([x.clone(), w.clone()], B::fused_linear(x, w)),
-            OpsKind::UnTracked(prep) => prep.finish(B::fused_linear(x, w)),
+        let nodes = [x.node(), w.node()];
+        match Linear.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(mut prep) => {
+                let inputs = [prep.checkpoint(&x), prep.checkpoint(&w)];
+                let [x, w] = [x, w].map(|input| input.into_primitive());
+                prep.finish(inputs, B::fused_linear(x, w))
+            }
+            OpsKind::UnTracked(prep) => {
+                let [x, w] = [x, w].map(|input| input.into_primitive());
+                prep.finish(B::fused_linear(x, w))
+            }
         }
     }
 }

@@ -6,7 +6,8 @@ use crate::kernels::spike_count;
 use burn::tensor::Tensor;
 
 /// Spikes of one tensor of the trace.
-struct Fired {
+#[derive(Debug, Clone)]
+pub(super) struct Fired {
     /// All of them, `[1]`.
     spikes: Tensor<1>,
     /// Elements and steps they could have been at.
@@ -22,6 +23,10 @@ pub struct Regulation(Vec<Fired>);
 impl Trace {
     /// Spikes of the batch; `None` for a dense network.
     pub fn regulation(&self) -> Option<Regulation> {
+        if let Some(passing) = &self.passing {
+            let all = passing.fired.clone();
+            return (!all.is_empty()).then_some(Regulation(all));
+        }
         let mut all = Vec::new();
         // Every train that was cut out of an attention layer's output is counted with it.
         for site in &self.sites {
@@ -44,7 +49,7 @@ impl Trace {
 }
 
 impl Fired {
-    fn of(spikes: &Tensor<2>, code: &Code, fan: Option<&FanOut>) -> Self {
+    pub fn of(spikes: &Tensor<2>, code: &Code, fan: Option<&FanOut>) -> Self {
         let [rows, features] = spikes.dims();
         let steps = code.tensor_steps();
         let (fired, steps_inside) = match code {

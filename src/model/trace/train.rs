@@ -75,8 +75,13 @@ impl Cut {
 impl Trace {
     /// Remember the output `[rows·N, P·C]` of an attention layer's neurons, of which [`Cut`]s are made; its number.
     pub fn mixed(&mut self, spikes: Tensor<2>, rows: usize, code: Code) -> usize {
-        self.mixed.push(Mixed { spikes, rows, code });
-        self.mixed.len() - 1
+        let place = self.mixed.len();
+        let layer = Mixed { spikes, rows, code };
+        self.mixed.extend(match &mut self.passing {
+            None => Some(layer),
+            Some(passing) => passing.mixed(layer),
+        });
+        place
     }
 
     /// `[T·B, F]` of a train.

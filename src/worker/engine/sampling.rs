@@ -4,18 +4,17 @@
 use super::Engine;
 use crate::model::trace::Trace;
 use crate::protocol::Event;
-use crate::train::StepStats;
 
 /// Steps between two looks.
 const EVERY: u64 = 10;
 /// Images looked at.
 const IMAGES: usize = 4;
 
-/// The spikes to count at this step, if it is one of those that are looked at. `read`: the device is waited for
-/// anyway.
-pub(super) fn sample(stats: &StepStats, read: bool) -> Option<Trace> {
-    let due = stats.step == 1 || stats.step.is_multiple_of(EVERY);
-    (read && due).then(|| stats.trace.first(IMAGES))
+/// Images to look at at step `step` (from 1), if it is one of those that are looked at. `read`: the device is waited
+/// for anyway.
+pub(super) fn images(step: u64, read: bool) -> usize {
+    let due = step == 1 || step.is_multiple_of(EVERY);
+    if read && due { IMAGES } else { 0 }
 }
 
 impl Engine {

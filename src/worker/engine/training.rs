@@ -9,7 +9,7 @@ use crate::data::{
     synthetic,
 };
 use crate::protocol::{Backend, Event, StepFigures, StepReport};
-use crate::train::{Session, StepStats};
+use crate::train::{Look, Session, StepStats};
 use crate::worker::device::self_test;
 use crate::worker::host::now_ms;
 
@@ -60,10 +60,16 @@ impl Engine {
             config.seed,
             step,
         );
-        let spiking = twins.spiking.step(&batch);
+        // From 1, as the steps made are counted.
+        let number = step + 1;
+        let read = backend == Backend::Cpu || last || number.is_multiple_of(GPU_READ_EVERY);
+        let look = Look {
+            firing_rate: read && rate_is_due(number),
+            images: sampling::images(number, read),
+        };
+        let mut spiking = twins.spiking.step_looking(&batch, look);
+        let sample = spiking.sample.take();
         let dense = twins.train_dense.then(|| twins.dense.step(&batch));
-        let read = backend == Backend::Cpu || last || spiking.step % GPU_READ_EVERY == 0;
-        let sample = sampling::sample(&spiking, read);
         let report = report(spiking, dense, read).await;
         self.speed.add(now_ms(), batch.size);
         match report {
@@ -183,13 +189,14 @@ async fn report(
     if let Some(dense) = dense {
         report.dense = Some(figures(&dense).await?);
     }
-    if (step - 1).is_multiple_of(RATE_EVERY) || step.is_multiple_of(RATE_EVERY) {
-        report.firing_rate = spiking
-            .firing_rate()
-            .await
-            .map_err(|error| error.to_string())?;
-    }
+    let rate = spiking.firing_rate().await;
+    report.firing_rate = rate.map_err(|error| error.to_string())?;
     Ok(report)
+}
+
+/// Whether the firing rate is counted at step `step`, from 1.
+fn rate_is_due(step: u64) -> bool {
+    step.is_multiple_of(RATE_EVERY) || (step - 1).is_multiple_of(RATE_EVERY)
 }
 
 async fn figures(stats: &StepStats) -> Result<StepFigures, String> {

@@ -145,6 +145,20 @@ pub(super) fn moved_kernel(
     new_var[c] = old_var[c] * kept + var[c] * share;
 }
 
+/// y of an element.
+#[cube]
+fn normalised(
+    x: f32,
+    c: usize,
+    gamma: &[f32],
+    beta: &[f32],
+    mean: &[f32],
+    var: &[f32],
+    epsilon: f32,
+) -> f32 {
+    (x - mean[c]) * (gamma[c] / (var[c] + epsilon).sqrt()) + beta[c]
+}
+
 #[cube(launch)]
 pub(super) fn normalise_kernel(
     x: &[f32],
@@ -161,7 +175,27 @@ pub(super) fn normalise_kernel(
         terminate!();
     }
     let c = channel_at(i, at);
-    y[i] = (x[i] - mean[c]) * (gamma[c] / (var[c] + epsilon).sqrt()) + beta[c];
+    y[i] = normalised(x[i], c, gamma, beta, mean, var, epsilon);
+}
+
+#[cube(launch)]
+pub(super) fn normalise_onto_kernel(
+    shortcut: &[f32],
+    x: &[f32],
+    gamma: &[f32],
+    beta: &[f32],
+    mean: &[f32],
+    var: &[f32],
+    y: &mut [f32],
+    epsilon: f32,
+    at: &Geometry,
+) {
+    let i = ABSOLUTE_POS;
+    if i >= y.len() {
+        terminate!();
+    }
+    let c = channel_at(i, at);
+    y[i] = shortcut[i] + normalised(x[i], c, gamma, beta, mean, var, epsilon);
 }
 
 /// Gradients of gamma and beta, and the factors `[3, C]` of x's: of the gradient, of `x - mean`, and the
