@@ -16,12 +16,12 @@
 
 mod autodiff;
 #[cfg(feature = "cube")]
-mod cube;
+pub(super) mod cube;
 #[cfg(feature = "cpu")]
 mod flex;
 
 #[cfg(feature = "cpu")]
-pub(super) use flex::{Back, moments, pass_back, scale};
+pub(super) use flex::{Back, moments, normalised_then, pass_back, scale, visit_normalised};
 
 use super::recorded;
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};

@@ -31,12 +31,15 @@
 
 mod autodiff;
 #[cfg(feature = "cube")]
-mod cube;
+pub(super) mod cube;
 mod emission;
 #[cfg(feature = "cpu")]
 mod flex;
 mod reference;
 mod trace;
+
+#[cfg(feature = "cpu")]
+pub(super) use flex::Ladder;
 
 pub use emission::exp_g_if_spikes;
 pub use reference::exp_g_if_reference;
@@ -72,7 +75,7 @@ impl ExpGIfParams {
     }
 
     /// Factor of theta's gradient for `numel` elements.
-    fn theta_scale(&self, numel: usize) -> f32 {
+    pub(super) fn theta_scale(&self, numel: usize) -> f32 {
         if self.lsq_scale {
             1.0 / ((numel * self.top()).max(1) as f32).sqrt()
         } else {

@@ -14,6 +14,8 @@
 //! | [`conv()`] | convolution | [`conv_reference`] |
 //! | [`batch_norm`] | BatchNorm with the batch's statistics | [`batch_norm_reference`] |
 //! | [`batch_norm_lif`] | BatchNorm and the LIF neurons behind it, in training | the two |
+//! | [`batch_norm_exp_g_if`] | BatchNorm and the ExpG-IF neurons behind it, in training | the two |
+//! | [`batch_norm_onto`] | BatchNorm added to a shortcut, in training | the two |
 //! | [`BiasNorm`] | bias, LayerNorm and the LIF neurons behind them | the three |
 //! | [`FusedNorm`] | a synaptic layer and BatchNorm at inference, on a GPU | the two layers |
 //! | [`gw_ssa()`] | the products of windowed attention without softmax | [`gw_ssa_reference`] |
@@ -50,6 +52,7 @@ mod layer_norm;
 mod lif;
 mod linear;
 mod newton_schulz;
+mod norm_exp_g_if;
 mod norm_lif;
 mod patches;
 pub mod surrogate;
@@ -78,6 +81,7 @@ pub use layer_norm::{layer_norm, layer_norm_reference};
 pub use lif::{LifParams, LifTrace, lif, lif_reference, lif_trace};
 pub use linear::{linear, linear_reference};
 pub use newton_schulz::{NewtonSchulz, orthogonal, orthogonal_reference};
+pub use norm_exp_g_if::batch_norm_exp_g_if;
 pub use norm_lif::batch_norm_lif;
 pub use patches::Patches;
 pub use synapse::FusedNorm;

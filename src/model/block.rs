@@ -192,9 +192,7 @@ impl ConvBlock {
             fan,
             trace,
         );
-        let mixed = self.dw.forward(spikes);
-        let kept = trace.keep(&mixed);
-        let spikes = self.pw_in.forward(mixed);
+        let (kept, spikes) = self.dw.forward_into(spikes, &self.pw_in, trace);
         let fan = FanOut::Every(channels / self.groups);
         record_maps(
             format!("{}.pw", self.name),

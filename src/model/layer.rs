@@ -304,6 +304,27 @@ impl SpikeConv {
         self.computed(x, Some(shortcut))
     }
 
+    /// Spikes of the neurons behind the layer, see [`SpikeLinear::forward_into`].
+    pub fn forward_into(
+        &self,
+        x: Tensor<4>,
+        neuron: &Neuron,
+        trace: &Trace,
+    ) -> (Option<Tensor<4>>, Tensor<4>) {
+        match &self.norm {
+            Norm::Batch(norm)
+                if !trace.watches() && self.conv.bias.is_none() && learns(norm, &x.device()) =>
+            {
+                let y = conv(x, self.conv.weight.val(), self.params());
+                (None, neuron.behind_maps(norm, y))
+            }
+            _ => {
+                let x = self.forward(x);
+                (trace.keep(&x), neuron.forward(x))
+            }
+        }
+    }
+
     fn computed(&self, x: Tensor<4>, shortcut: Option<Tensor<4>>) -> Tensor<4> {
         match self.norm.fused(self.conv.bias.is_some(), &x.device()) {
             Some(norm) => norm.conv(self.conv.weight.val(), self.params(), x, shortcut),

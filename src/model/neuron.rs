@@ -4,7 +4,9 @@
 use super::init::Init;
 use super::trace::{Code, Membrane};
 use crate::config::{Ge2msTConfig, NeuronConfig};
-use crate::kernels::{self, BiasNorm, LifParams, batch_norm_layer, batch_norm_lif};
+use crate::kernels::{
+    self, BiasNorm, ExpGIfParams, LifParams, batch_norm_exp_g_if, batch_norm_layer, batch_norm_lif,
+};
 use burn::module::{Module, Param};
 use burn::nn::BatchNorm;
 use burn::tensor::Tensor;
@@ -61,11 +63,26 @@ impl Neuron {
     /// Spikes `[R, C]` behind `norm`, given its input `[R, C]`.
     pub fn behind(&self, norm: &BatchNorm, x: Tensor<2>) -> Tensor<2> {
         match &self.config {
-            NeuronConfig::ExpGIf { .. } => self.forward(batch_norm_layer(norm, x)),
+            NeuronConfig::ExpGIf { .. } => self.behind_maps(norm, x),
             config => {
                 let neurons = LifParams::from(config);
                 batch_norm_lif(norm, x, &neurons, self.steps, self.group)
             }
+        }
+    }
+
+    /// The same of `[R, C, ..]`.
+    pub fn behind_maps<const D: usize>(&self, norm: &BatchNorm, x: Tensor<D>) -> Tensor<D> {
+        match (&self.config, &self.theta) {
+            (NeuronConfig::ExpGIf { steps, groups, .. }, Some(theta)) => {
+                let code = ExpGIfParams {
+                    steps: *steps,
+                    groups: *groups,
+                    lsq_scale: true,
+                };
+                batch_norm_exp_g_if(norm, x, theta.val(), &code)
+            }
+            _ => self.forward(batch_norm_layer(norm, x)),
         }
     }
 

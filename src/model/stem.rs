@@ -110,13 +110,12 @@ impl Stem {
             let x = self.over_time(x, [self.steps, 1, 1, channels]);
             return x.reshape([self.steps * batch, tokens, channels]);
         }
-        let mut x = images;
+        let mut handed = Handed::Potentials(images);
         for (index, stage) in self.stages.iter().enumerate() {
-            x = match &stage.neuron {
-                None => self.encode(x, &stage.conv),
+            handed = match &stage.neuron {
+                None => Handed::Potentials(self.encode(handed.potentials(), &stage.conv)),
                 Some(neuron) => {
-                    let kept = trace.keep(&x);
-                    let spikes = neuron.forward(x);
+                    let (kept, spikes) = handed.spikes(neuron, trace);
                     record_maps(
                         format!("stem.{index}"),
                         (kept, &spikes),
@@ -124,13 +123,14 @@ impl Stem {
                         stage.fan_out(&spikes),
                         trace,
                     );
-                    stage.conv.forward(spikes)
+                    stage.hand_on(spikes, self.stages.get(index + 1), trace)
                 }
             };
             for block in &stage.blocks {
-                x = block.forward(x, trace);
+                handed = Handed::Potentials(block.forward(handed.potentials(), trace));
             }
         }
+        let x = handed.potentials();
         let [rows, channels, side, _] = x.dims();
         x.reshape([rows, channels, side * side]).swap_dims(1, 2)
     }
@@ -190,7 +190,43 @@ impl Stem {
     }
 }
 
+/// What a stage leaves for the next one.
+enum Handed {
+    /// `[R, C, S, S]`.
+    Potentials(Tensor<4>),
+    /// Of the next stage's neurons, and what arrived at them where the trace watches.
+    Spikes(Option<Tensor<4>>, Tensor<4>),
+}
+
+impl Handed {
+    fn spikes(self, neuron: &Neuron, trace: &Trace) -> (Option<Tensor<4>>, Tensor<4>) {
+        match self {
+            Self::Potentials(x) => (trace.keep(&x), neuron.forward(x)),
+            Self::Spikes(kept, spikes) => (kept, spikes),
+        }
+    }
+
+    fn potentials(self) -> Tensor<4> {
+        match self {
+            Self::Potentials(x) => x,
+            Self::Spikes(..) => unreachable!("spikes are handed to a stage with neurons alone"),
+        }
+    }
+}
+
 impl Stage {
+    /// The convolution of spikes; with the neurons of the next stage, unless blocks stand between them.
+    fn hand_on(&self, spikes: Tensor<4>, next: Option<&Self>, trace: &Trace) -> Handed {
+        let neuron = next.and_then(|next| next.neuron.as_ref());
+        match neuron.filter(|_| self.blocks.is_empty()) {
+            Some(neuron) => {
+                let (kept, spikes) = self.conv.forward_into(spikes, neuron, trace);
+                Handed::Spikes(kept, spikes)
+            }
+            None => Handed::Potentials(self.conv.forward(spikes)),
+        }
+    }
+
     fn fan_out(&self, spikes: &Tensor<4>) -> FanOut {
         FanOut::Conv {
             side: spikes.dims()[2],

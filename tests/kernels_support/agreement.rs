@@ -18,7 +18,7 @@ use gemst::kernels::{
 };
 use spiking::{
     batch_norm_figures, bias_norm_figures, conv_figures, gw_ssa_figures, linear_figures,
-    norm_lif_figures, synapse_figures, turned_linear_figures,
+    norm_exp_g_if_figures, norm_lif_figures, synapse_figures, turned_linear_figures,
 };
 
 /// Named numbers, in the same order on every device.
@@ -74,6 +74,9 @@ pub async fn figures(device: &Device) -> Figures {
     gw_ssa_figures(&device, 2, [8, 4, 2, 32], true, &mut figures).await;
     // Two tokens a thread.
     gw_ssa_figures(&device, 9, [8, 4, 2, 6], true, &mut figures).await;
+    for shape in [[30, 12, 1, 1], [4, 6, 5, 7]] {
+        norm_exp_g_if_figures(&device, shape, &mut figures).await;
+    }
     for p in lif_cases().iter().filter(|p| p.smooth) {
         norm_lif_figures(&device, p, [4, 30, 12, 3], &mut figures).await;
         // Rows of vectors, and of single numbers; a short group.

@@ -5,8 +5,8 @@ use burn::module::{Param, RunningState};
 use burn::nn::{BatchNorm, BatchNormConfig};
 use burn::tensor::{Device, Tensor};
 use gemst::kernels::{
-    BiasNorm, ConvParams, FusedNorm, HeadWindows, LifParams, Windows, batch_norm_layer,
-    batch_norm_lif, batch_norm_onto, conv, gw_ssa, linear,
+    BiasNorm, ConvParams, ExpGIfParams, FusedNorm, HeadWindows, LifParams, Windows,
+    batch_norm_exp_g_if, batch_norm_layer, batch_norm_lif, batch_norm_onto, conv, gw_ssa, linear,
 };
 use std::sync::Arc;
 
@@ -116,6 +116,39 @@ pub async fn norm_lif_figures(
             gradient.expect("tracked"),
         )
         .await;
+    }
+}
+
+/// BatchNorm and ExpG-IF neurons, of maps.
+pub async fn norm_exp_g_if_figures(device: &Device, shape: [usize; 4], figures: &mut Figures) {
+    let [count, channels] = [shape.iter().product(), shape[1]];
+    let norm = norm(device, channels, 1.0);
+    let x = grid(count, 37, 300)
+        .reshape::<4>(device, shape)
+        .require_grad();
+    let theta = Tensor::<1>::from_floats([0.21], device).require_grad();
+    let w = grid(count, 11, 64).reshape::<4>(device, shape);
+    let p = ExpGIfParams {
+        steps: 3,
+        groups: 1,
+        lsq_scale: true,
+    };
+    let y = batch_norm_exp_g_if(&norm, x.clone(), theta.clone(), &p);
+    let grads = (y.clone() * w).sum().backward();
+    let name = format!("BatchNorm and ExpG-IF {shape:?}");
+    push(figures, name.clone(), y).await;
+    for (which, running) in [("mean", &norm.running_mean), ("var", &norm.running_var)] {
+        push(figures, format!("{name} {which}"), running.value_sync()).await;
+    }
+    let gradient = x.grad(&grads).expect("tracked");
+    push(figures, format!("{name} x's"), gradient).await;
+    for (which, gradient) in [
+        ("gamma's", norm.gamma.val().grad(&grads)),
+        ("beta's", norm.beta.val().grad(&grads)),
+        ("theta's", theta.grad(&grads)),
+    ] {
+        let gradient = gradient.expect("tracked");
+        push(figures, format!("{name} {which}"), gradient).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! BatchNorm on the GPU: partial sums, their totals per channel, and the elements; three dispatches each
 //! way.
 
-mod kernels;
+pub(in crate::kernels) mod kernels;
 
 use self::kernels::{
     GeometryLaunch, gradient_kernel, gradient_sums_kernel, moments_kernel, moved_kernel,
@@ -20,14 +20,14 @@ const LANES: usize = 32;
 
 /// How the samples of a channel are dealt to threads: `lanes` neighbours share `slabs` slabs of rows.
 #[derive(Clone, Copy)]
-struct Deal {
+pub(in crate::kernels) struct Deal {
     extent: Extent,
     lanes: usize,
     slabs: usize,
 }
 
 impl Deal {
-    fn new(extent: Extent) -> Self {
+    pub fn new(extent: Extent) -> Self {
         let lanes = extent.positions.min(LANES);
         let slabs = extent.rows.min(PARTS / lanes).max(1);
         Self {
@@ -42,7 +42,7 @@ impl Deal {
         self.lanes * self.slabs
     }
 
-    fn launch(self) -> GeometryLaunch {
+    pub fn launch(self) -> GeometryLaunch {
         let Extent {
             rows,
             channels,
@@ -60,7 +60,11 @@ impl Deal {
 }
 
 /// Mean and variance of each channel of x, of gamma's shape `[C]`.
-fn moments(x: &CubeTensor, gamma: &CubeTensor, deal: Deal) -> [CubeTensor; 2] {
+pub(in crate::kernels) fn moments(
+    x: &CubeTensor,
+    gamma: &CubeTensor,
+    deal: Deal,
+) -> [CubeTensor; 2] {
     let (mean, var) = (like(gamma), like(gamma));
     let (parts, channels) = (deal.parts(), deal.extent.channels);
     let sums = empty(x, Shape::from([2 * parts * channels]));

@@ -4,7 +4,7 @@
 mod passes;
 mod sums;
 
-pub(in crate::kernels) use passes::pass_back;
+pub(in crate::kernels) use passes::{normalised_then, pass_back, visit_normalised};
 
 use self::{passes::normalised, sums::sums};
 use super::{BatchNormApply, BatchNormGrad, BatchNormOps, Extent};
@@ -97,21 +97,8 @@ impl BatchNormGrad for Flex {
         let [x, gamma, mut grad] = [x, gamma, grad].map(contiguous);
         let extent = Extent::of(&x.shape());
         let (values, grads): (&[f32], &[f32]) = (x.storage(), grad.storage());
-        let (mean, var): (&[f32], &[f32]) = (mean.storage(), var.storage());
-        let [beta, along] = sums(
-            values,
-            grads,
-            mean,
-            extent,
-            #[inline(always)]
-            |x, g, mean| [g, g * (x - mean)],
-        );
-        let back = Back::new(
-            [mean, var, gamma.storage()],
-            [&beta, &along],
-            extent,
-            epsilon,
-        );
+        let statistics = [mean.storage(), var.storage(), gamma.storage()];
+        let back = Back::summed(values, grads, statistics, extent, epsilon);
         // x's gradient takes the place of y's.
         pass_back(values, grad.storage_mut(), &back.coefficients, extent);
         let per_channel = |values| FlexTensor::from_data(TensorData::new(values, gamma.shape()));
@@ -156,6 +143,25 @@ pub(in crate::kernels) struct Back {
 }
 
 impl Back {
+    /// Of x, the gradient of y, and each channel's mean, variance and gamma.
+    pub fn summed(
+        x: &[f32],
+        grad: &[f32],
+        [mean, var, gamma]: [&[f32]; 3],
+        extent: Extent,
+        epsilon: f32,
+    ) -> Self {
+        let [beta, along] = sums(
+            x,
+            grad,
+            mean,
+            extent,
+            #[inline(always)]
+            |x, g, mean| [g, g * (x - mean)],
+        );
+        Self::new([mean, var, gamma], [&beta, &along], extent, epsilon)
+    }
+
     /// Of each channel's mean, variance and gamma, and its `Σ g` and `Σ g (x - mean)`.
     pub fn new(
         [mean, var, gamma]: [&[f32]; 3],

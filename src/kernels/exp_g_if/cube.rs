@@ -8,7 +8,7 @@ use burn_cubecl::{CubeBackend, kernel::into_contiguous};
 use cubecl::prelude::*;
 
 /// Elements of a thread on the way back.
-const EACH: usize = 16;
+pub(in crate::kernels) const EACH: usize = 16;
 
 /// n, the highest level of the ladder at or below v. The quotient may be one off (WGSL allows 2.5 ulp);
 /// the ladder, whose products are rounded correctly everywhere, decides.
@@ -20,13 +20,33 @@ fn code(v: f32, theta: f32, top: f32) -> f32 {
     clamp(guess + higher - lower, 0.0, top)
 }
 
+/// y of an element, given theta as it was learned.
+#[cube]
+pub(in crate::kernels) fn output(z: f32, theta: f32, top: f32) -> f32 {
+    let theta = max(theta, THETA_MIN);
+    code(z + 0.5 * theta, theta, top) * theta
+}
+
 #[cube(launch)]
 fn forward_kernel(z: &[f32], theta: &[f32], y: &mut [f32], top: f32) {
     if ABSOLUTE_POS >= y.len() {
         terminate!();
     }
-    let theta = max(theta[0], THETA_MIN);
-    y[ABSOLUTE_POS] = code(z[ABSOLUTE_POS] + 0.5 * theta, theta, top) * theta;
+    y[ABSOLUTE_POS] = output(z[ABSOLUTE_POS], theta[0], top);
+}
+
+/// What becomes of the gradient of an element's output on its way back: a factor for z's, which is 1 inside and 0
+/// elsewhere, and one for theta's.
+#[cube]
+pub(in crate::kernels) fn slopes(z: f32, theta: f32, top: f32) -> (f32, f32) {
+    let theta = max(theta, THETA_MIN);
+    let v = z + 0.5 * theta;
+    let inside = v >= 0.0 && v < (top + 1.0) * theta;
+    let straight = select(inside, z / theta, 0.0);
+    (
+        select(inside, 1.0f32, 0.0f32),
+        code(v, theta, top) - straight,
+    )
 }
 
 #[cube(launch)]
@@ -61,17 +81,14 @@ fn backward_kernel(
     if ABSOLUTE_POS >= threads {
         terminate!();
     }
-    let theta = max(theta[0], THETA_MIN);
+    let theta = theta[0];
     let mut by_theta = 0.0f32;
     for turn in 0..EACH {
         let at = ABSOLUTE_POS + turn * threads;
         if at < z_grad.len() {
-            let (z, grad) = (z[at], grad[at]);
-            let v = z + 0.5 * theta;
-            let inside = v >= 0.0 && v < (top + 1.0) * theta;
-            let straight = select(inside, z / theta, 0.0);
-            z_grad[at] = select(inside, grad, 0.0);
-            by_theta += grad * (code(v, theta, top) - straight);
+            let (z_slope, theta_slope) = slopes(z[at], theta, top);
+            z_grad[at] = grad[at] * z_slope;
+            by_theta += grad[at] * theta_slope;
         }
     }
     theta_grad[ABSOLUTE_POS] = scale * by_theta;

@@ -7,14 +7,14 @@ use burn::tensor::TensorData;
 
 /// The ladder of thresholds `theta · m`, `m` up to `top`.
 #[derive(Clone, Copy)]
-struct Ladder {
+pub(in crate::kernels) struct Ladder {
     theta: f32,
     per_theta: f32,
     top: f32,
 }
 
 impl Ladder {
-    fn new(theta: &FlexTensor, p: &ExpGIfParams) -> Self {
+    pub fn new(theta: &FlexTensor, p: &ExpGIfParams) -> Self {
         let theta = theta.to_contiguous().storage::<f32>()[0].max(THETA_MIN);
         Self {
             theta,
@@ -40,6 +40,12 @@ impl Ladder {
         };
         let lower = if v < guess * self.theta { 1.0 } else { 0.0 };
         self.clamp(guess + higher - lower)
+    }
+
+    /// y.
+    #[inline(always)]
+    pub fn output(self, z: f32) -> f32 {
+        self.code(self.potential(z)) * self.theta
     }
 
     /// The code behind an output.
@@ -77,7 +83,7 @@ impl ExpGIfOps for Flex {
         map(
             &contiguous(z),
             #[inline(always)]
-            |z| ladder.code(ladder.potential(z)) * ladder.theta,
+            |z| ladder.output(z),
         )
     }
 
@@ -177,7 +183,7 @@ impl Ladder {
 
     /// Turns an element's gradient of y into that of z; its share of theta's.
     #[inline(always)]
-    fn pass_back(self, z: f32, grad: &mut f32) -> f32 {
+    pub fn pass_back(self, z: f32, grad: &mut f32) -> f32 {
         let v = self.potential(z);
         let inside = v >= 0.0 && v < (self.top + 1.0) * self.theta;
         let straight = if inside { z * self.per_theta } else { 0.0 };

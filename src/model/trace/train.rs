@@ -124,14 +124,14 @@ impl Trace {
     }
 }
 
-/// The first `kept` pictures of `[steps · batch · …]` rows, off the autodiff graph.
+/// The first `kept` pictures of `[steps · batch · …]` rows, off the autodiff graph. A copy: a slice can be a view, which
+/// would hold on to all of them.
 pub(super) fn first(spikes: &Tensor<2>, steps: usize, batch: usize, kept: usize) -> Tensor<2> {
-    let [rows, features] = spikes.dims();
-    let each = rows / (steps * batch);
-    spikes
-        .clone()
-        .inner()
-        .reshape([steps, batch, each * features])
-        .slice([0..steps, 0..kept])
-        .reshape([steps * kept * each, features])
+    let each = spikes.dims()[0] / (steps * batch);
+    let rows = |step: usize| step * batch * each..(step * batch + kept) * each;
+    let rows: Vec<i32> = (0..steps).flat_map(rows).map(|row| row as i32).collect();
+    let count = rows.len();
+    let rows = TensorData::new::<i32, _>(rows, [count]);
+    let rows = Tensor::<1, Int>::from_data(rows, &spikes.device().inner());
+    spikes.clone().inner().select(0, rows)
 }

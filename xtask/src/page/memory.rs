@@ -7,9 +7,9 @@ use serde_json::json;
 /// Runs in a worker first, see [`crate::browser::Options::worker_script`]: keeps hold of the engine's WebAssembly
 /// memory and counts the bytes of GPU buffers that were made and neither destroyed nor collected: an allocator that drops
 /// a buffer leaves it to the browser's garbage collection. WebGPU's interfaces are not there yet while a worker is held at
-/// its start, so buffers count from the worker's first message.
+/// its start, so buffers count from the worker's first message. [`Page::spare_the_gpu`] needs it, too.
 pub const WATCH_MEMORY: &str = r"
-self.held = { wasm: [], buffers: 0, counting: false };
+self.held = { wasm: [], buffers: 0, counting: false, spared: false };
 for (const name of ['instantiate', 'instantiateStreaming']) {
   const real = WebAssembly[name];
   WebAssembly[name] = async (...a) => {
@@ -41,6 +41,11 @@ const count = () => {
     if (own) drop(own);
     return destroy.apply(this);
   };
+  const pass = self.GPUComputePassEncoder.prototype;
+  for (const name of ['dispatchWorkgroups', 'dispatchWorkgroupsIndirect']) {
+    const real = pass[name];
+    pass[name] = function (...a) { if (!self.held.spared) real.apply(this, a); };
+  }
 };
 const post = self.postMessage.bind(self);
 self.postMessage = (...a) => { count(); return post(...a); };";
@@ -63,13 +68,7 @@ impl Page {
     /// engine's script.
     pub fn held(&mut self, script: &str) -> Result<Held> {
         let page = self.session.clone();
-        let (worker, _) = self
-            .workers
-            .iter()
-            .rev()
-            .find(|(_, url)| url.contains(script))
-            .with_context(|| format!("no worker runs {script}"))?;
-        let worker = worker.clone();
+        let worker = self.worker(script)?;
         // Collects first, so that a turn of the worker's loop later what was collected has been counted.
         let worker_heap = self.heap(&worker)?;
         let mut number = |expression: &str| -> Result<f64> {
@@ -88,6 +87,26 @@ impl Page {
             wasm,
             buffers,
         })
+    }
+
+    /// From now on the engine's GPU gets everything but the arithmetic: buffers, bindings, passes and readbacks are real,
+    /// and its shaders do not run. For what does not depend on the numbers, such as which buffers are made and let go, at
+    /// thirty steps a second instead of one in seven seconds.
+    pub fn spare_the_gpu(&mut self, script: &str) -> Result<()> {
+        let worker = self.worker(script)?;
+        self.eval_in(&worker, "self.held.spared = self.held.counting")?
+            .as_bool()
+            .filter(|&spared| spared)
+            .context("the engine has not sent a message yet")?;
+        Ok(())
+    }
+
+    /// The session of the worker whose script's address contains `script`.
+    fn worker(&self, script: &str) -> Result<String> {
+        let mut workers = self.workers.iter().rev();
+        let found = workers.find(|(_, url)| url.contains(script));
+        let (worker, _) = found.with_context(|| format!("no worker runs {script}"))?;
+        Ok(worker.clone())
     }
 
     fn heap(&mut self, session: &str) -> Result<f64> {

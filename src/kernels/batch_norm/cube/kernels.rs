@@ -4,7 +4,7 @@ use cubecl::prelude::*;
 
 /// [`super::Deal`] in a kernel.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
-pub(super) struct Geometry {
+pub(in crate::kernels) struct Geometry {
     rows: u32,
     channels: u32,
     positions: u32,
@@ -27,7 +27,7 @@ fn part_of(thread: usize, at: &Geometry) -> usize {
 
 /// The channel of an element.
 #[cube]
-fn channel_at(element: usize, at: &Geometry) -> usize {
+pub(in crate::kernels) fn channel_at(element: usize, at: &Geometry) -> usize {
     element / at.positions as usize % at.channels as usize
 }
 
@@ -147,7 +147,7 @@ pub(super) fn moved_kernel(
 
 /// y of an element.
 #[cube]
-fn normalised(
+pub(in crate::kernels) fn normalised(
     x: f32,
     c: usize,
     gamma: &[f32],
