@@ -7,7 +7,7 @@ use gemst::config::*;
 use gemst::data::{batch::eval_batch, synthetic};
 use gemst::energy::*;
 use gemst::model::Network;
-use gemst::model::trace::{Code, Look, Meeting, Pair, Trace, Train};
+use gemst::model::trace::{Code, Counting, Meeting, Pair, Trace, Train};
 
 const IMAGES: usize = 2;
 
@@ -208,41 +208,36 @@ fn weighted_trains_that_always_fire() {
 }
 
 #[test]
-fn the_first_pictures_of_a_batch_are_counted_as_if_alone() {
+fn spikes_that_pass_by_are_counted_and_let_go() {
     let device = Device::flex();
-    let set = synthetic::generate(3, 3, 0).train;
-    let traced = |config: &Ge2msTConfig, images: usize, trace: Trace| {
-        let batch = eval_batch(&set, 0..images);
-        let pixels = Tensor::<1>::from_floats(batch.images.as_slice(), &device);
-        let pixels = pixels.reshape([images, 3, config.image_size, config.image_size]);
-        let network = Network::new(&ModelConfig::Ge2msT(config.clone()), 7, &device);
-        network.traced(pixels, trace).trace
-    };
-    let count = |trace: Trace| block_on(trace.count()).expect("flex reads");
-    let looked = |images: usize| {
-        let look = Look {
-            firing_rate: true,
-            images,
-        };
-        Trace::passing(look, false)
-    };
-    // Rate coding draws noise for the whole batch, so it has no picture alone.
+    let batch = eval_batch(&synthetic::generate(3, 3, 0).train, 0..3);
     for (name, config) in variants() {
+        // Rate coding draws other noise for each forward.
         if matches!(config.coding, InputCoding::Rate { .. }) {
             continue;
         }
-        let two_of_three = traced(&config, 3, looked(2));
-        let whole = count(traced(&config, 3, Trace::default()));
-        let rate = two_of_three.firing_rate().expect("asked for");
+        let traced = |trace: Trace| {
+            let pixels = Tensor::<1>::from_floats(batch.images.as_slice(), &device);
+            let pixels = pixels.reshape([3, 3, config.image_size, config.image_size]);
+            let network = Network::new(&ModelConfig::Ge2msT(config.clone()), 7, &device);
+            network.traced(pixels, trace).trace
+        };
+        let whole = block_on(traced(Trace::default()).count()).expect("flex reads");
+        let passed = traced(Trace::passing(Counting::Rate));
+        let rate = passed.firing_rate().expect("it was counted");
         let rate = f64::from(rate.into_scalar::<f32>());
         assert!((rate - whole.firing_rate()).abs() < 1e-6, "{name}");
-        let sample = two_of_three.sample().expect("asked for");
-        let alone = traced(&config, 2, Trace::default());
-        assert_eq!(count(sample), count(alone), "{name}");
-        let all = traced(&config, 2, looked(9)).sample().expect("asked for");
-        assert_eq!(count(all).images, 2, "{name}");
-        let none = traced(&config, 2, looked(0));
-        assert!(none.is_empty(), "{name}");
-        assert!(none.sample().is_none(), "{name}");
+        assert!(passed.is_empty() && passed.sites().is_empty(), "{name}");
+        let figures = |trace: Trace| {
+            let spikes = trace.regulation().expect("it spikes");
+            let operations = spikes
+                .operations()
+                .map(|tensor| tensor.into_scalar::<f32>());
+            (spikes.mean_rate().into_scalar::<f32>(), operations)
+        };
+        let regulated = figures(traced(Trace::passing(Counting::Regulated)));
+        assert_eq!(regulated, figures(traced(Trace::default())), "{name}");
+        let uncounted = traced(Trace::passing(Counting::Nothing));
+        assert!(uncounted.firing_rate().is_none(), "{name}");
     }
 }

@@ -6,7 +6,7 @@ use futures_lite::future::block_on;
 use gemst::config::*;
 use gemst::data::batch::{Batch, train_batch};
 use gemst::data::synthetic;
-use gemst::train::{Look, Member, Session};
+use gemst::train::{Member, Session};
 
 /// Losses of three steps and everything there is after them.
 fn trained(config: &RunConfig, device: &Device) -> (Vec<f64>, Member) {
@@ -16,11 +16,11 @@ fn trained(config: &RunConfig, device: &Device) -> (Vec<f64>, Member) {
         let images: Vec<usize> = (0..4).map(|image| 4 * step + image).collect();
         let augment = &config.train.augment;
         let batch = train_batch(&data.train, &images, augment, 0.2, 0, step as u64);
-        let look = Look {
-            firing_rate: step == 1,
-            images: step,
+        let stats = match step {
+            1 => session.step_counting(&batch),
+            _ => session.step(&batch),
         };
-        let numbers = block_on(session.step_looking(&batch, look).read());
+        let numbers = block_on(stats.read());
         numbers.expect("flex reads").loss
     });
     let losses = losses.collect();
@@ -73,37 +73,43 @@ fn nor_do_frozen_layers() {
     }
 }
 
-/// Of a step's own spikes, which a later forward would not make again.
+/// Of the step's own spikes.
 #[test]
-fn a_look_leaves_what_it_asks_for_and_nothing_else() {
+fn a_step_that_counts_knows_its_firing_rate() {
     let data = synthetic::generate(2, 8, 1);
     let images: Vec<usize> = (0..8).collect();
     let config = run("tiny-exp");
-    let augment = &config.train.augment;
-    let batch: Batch = train_batch(&data.train, &images, augment, 0.0, 0, 0);
-    let step = |look: Look| {
-        let mut session =
-            Session::new(config.clone(), &Device::flex()).expect("the configuration is valid");
-        session.calibrate(&batch);
-        session.step_looking(&batch, look)
+    let batch: Batch = train_batch(&data.train, &images, &config.train.augment, 0.0, 0, 0);
+    let rate = |name: &str, penalty: f64, counting: bool| {
+        let mut config = run(name);
+        config.train.spike_penalty = penalty;
+        let mut session = Session::new(config, &Device::flex()).expect("valid");
+        let stats = match counting {
+            true => session.step_counting(&batch),
+            false => session.step(&batch),
+        };
+        block_on(stats.firing_rate()).expect("flex reads")
     };
-    let nothing = step(Look::default());
-    assert_eq!(block_on(nothing.firing_rate()).expect("flex reads"), None);
-    assert!(nothing.sample.is_none());
-    let all = step(Look {
-        firing_rate: true,
-        images: 8,
-    });
-    let rate = block_on(all.firing_rate()).expect("flex reads");
-    let counts = block_on(all.sample.expect("it was asked for").count()).expect("flex reads");
-    let [rate, counted] = [rate.expect("asked for"), counts.firing_rate()];
-    assert!(counted > 0.01, "the network is silent");
-    assert!((rate - counted).abs() < 1e-5, "{rate} is not {counted}");
-    let dense = Session::new(run("dense-tiny"), &Device::flex());
-    let look = Look {
-        firing_rate: true,
-        images: 2,
-    };
-    let stats = dense.expect("valid").step_looking(&batch, look);
-    assert_eq!(block_on(stats.firing_rate()).expect("flex reads"), None);
+    assert_eq!(rate("tiny-exp", 0.0, false), None);
+    assert_eq!(rate("tiny-exp", 0.5, false), None);
+    assert_eq!(rate("dense-tiny", 0.0, true), None);
+    let free = rate("tiny-exp", 0.0, true).expect("asked for");
+    assert!((0.05..0.95).contains(&free), "{free}");
+    let held = rate("tiny-exp", 0.5, true).expect("asked for");
+    assert!((held - free).abs() < 1e-6, "{held} is not {free}");
+}
+
+#[test]
+fn the_first_of_a_batch_are_a_batch() {
+    let data = synthetic::generate(2, 8, 1);
+    let augment = &run("tiny").train.augment;
+    let all = train_batch(&data.train, &[0, 1, 2], augment, 0.2, 0, 0);
+    let two = all.first(2);
+    assert_eq!((two.size, two.labels.len()), (2, 2));
+    assert_eq!(two.images, all.images[..2 * 3 * 32 * 32]);
+    assert_eq!(
+        two.mix.map(|mix| mix.0),
+        all.mix.as_ref().map(|mix| mix.0[..2].to_vec())
+    );
+    assert_eq!(all.first(9).images, all.images);
 }

@@ -6,7 +6,7 @@ use super::source::{Source, read_member};
 use super::{DeviceName, Failure};
 use crate::config::{Augment, Optimizer, RunConfig, preset};
 use crate::data::{Batch, ImageSet, Sampler, Split, batch::train_batch};
-use crate::train::{Look, Member, Session, Teachers};
+use crate::train::{Member, Session, Teachers};
 use burn::tensor::Device;
 use clap::Args;
 use futures_lite::future::block_on;
@@ -149,11 +149,7 @@ impl Pretrain {
         let mut seen = (Instant::now(), 0usize);
         while let Ok(batch) = batches.recv() {
             let read = (run.session.steps_made() + 1).is_multiple_of(READ_EVERY);
-            let look = Look {
-                firing_rate: read,
-                images: 0,
-            };
-            let stats = block_on(teachers.step(&mut run.session, &batch, look))?;
+            let stats = block_on(teachers.step(&mut run.session, &batch, read))?;
             seen.1 += batch.size;
             bar.set_position(stats.step);
             if read {

@@ -21,6 +21,21 @@ pub struct Batch {
     pub size: usize,
 }
 
+impl Batch {
+    /// The first pictures alone, `count` of them if there are as many.
+    pub fn first(&self, count: usize) -> Self {
+        let size = count.min(self.size);
+        let each = self.images.len() / self.size.max(1);
+        let mix = self.mix.as_ref();
+        Self {
+            images: self.images[..size * each].to_vec(),
+            labels: self.labels[..size].to_vec(),
+            mix: mix.map(|(labels, share)| (labels[..size].to_vec(), *share)),
+            size,
+        }
+    }
+}
+
 /// The training batch of these pictures: each augmented by draws of `(seed, step, slot)`, then mixed
 /// with the batch in reverse order if `mixup > 0` (λ from Beta(mixup, mixup), one for the batch).
 ///

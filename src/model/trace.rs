@@ -4,14 +4,14 @@
 
 mod count;
 mod inspect;
-mod look;
+mod passing;
 mod regulate;
 mod train;
 mod watch;
 
 pub use count::{LayerCount, SpikeCounts};
 pub use inspect::{Inspected, SAMPLE};
-pub use look::Look;
+pub use passing::Counting;
 pub use regulate::Regulation;
 pub use train::{Cut, Train};
 pub use watch::Membrane;
@@ -132,7 +132,7 @@ pub struct Trace {
     /// More than the spikes, for a look inside; `None` in training and evaluation.
     watched: Option<watch::Watched>,
     /// Less than the spikes, in training.
-    passing: Option<look::Passing>,
+    passing: Option<passing::Passing>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -145,13 +145,12 @@ impl Trace {
     /// Remember the input of a synaptic layer; its place in the trace.
     pub fn site(&mut self, site: Site) -> usize {
         let place = self.order.len();
-        let kept = match &mut self.passing {
-            None => Some(site),
-            Some(passing) => passing.site(site),
-        };
-        if let Some(site) = kept {
-            self.order.push(Entry::Site(self.sites.len()));
-            self.sites.push(site);
+        match &mut self.passing {
+            None => {
+                self.order.push(Entry::Site(self.sites.len()));
+                self.sites.push(site);
+            }
+            Some(passing) => passing.site(&site),
         }
         place
     }
@@ -159,13 +158,12 @@ impl Trace {
     /// Remember two trains that meet; their place in the trace.
     pub fn pair(&mut self, pair: Pair) -> usize {
         let place = self.order.len();
-        let kept = match &mut self.passing {
-            None => Some(pair),
-            Some(passing) => passing.pair(pair),
-        };
-        if let Some(pair) = kept {
-            self.order.push(Entry::Pair(self.pairs.len()));
-            self.pairs.push(pair);
+        match &mut self.passing {
+            None => {
+                self.order.push(Entry::Pair(self.pairs.len()));
+                self.pairs.push(pair);
+            }
+            Some(passing) => passing.pair(&pair),
         }
         place
     }

@@ -7,7 +7,6 @@
 //!
 //! The cross-entropy is linear in its target, so this is the paper's weighted sum of two.
 
-use super::Look;
 use super::checkpoint::Member;
 use super::eval::softmax;
 use super::session::{RestoreError, Session};
@@ -72,7 +71,8 @@ impl Teachers {
         })
     }
 
-    /// One optimiser step of `session` on a batch, which the teachers see too, with a look at the session's spikes.
+    /// One optimiser step of `session` on a batch, which the teachers see too; `counting` as in
+    /// [`Session::step_counting`].
     ///
     /// # Errors
     /// When the device fails.
@@ -80,15 +80,15 @@ impl Teachers {
         &self,
         session: &mut Session,
         batch: &Batch,
-        look: Look,
+        counting: bool,
     ) -> Result<StepStats, ExecutionError> {
         let wanted = session.wanted(batch);
         if self.sessions.is_empty() {
-            return Ok(session.step_towards(batch, wanted, look));
+            return Ok(session.step_towards(batch, wanted, counting));
         }
         let said = self.say(batch, &wanted).await?;
         let wanted = wanted * (1.0 - self.weight) + said * self.weight;
-        Ok(session.step_towards(batch, wanted, look))
+        Ok(session.step_towards(batch, wanted, counting))
     }
 
     /// The mean of what they say, of the shape and on the device of `like`.

@@ -25,5 +25,3 @@ pub use eval::Tally;
 pub use lesson::{Examples, Lesson};
 pub use session::{RestoreError, Session};
 pub use stats::{StepNumbers, StepStats};
-
-pub use crate::model::trace::Look;

@@ -11,7 +11,7 @@ use crate::config::{ConfigErrors, InputCoding, ModelConfig, RunConfig};
 use crate::data::SIDE;
 use crate::data::batch::Batch;
 use crate::kernels::{at_step, softmax_cross_entropy};
-use crate::model::trace::{Look, Trace};
+use crate::model::trace::{Counting, Trace};
 use crate::model::{Network, Output};
 #[cfg(feature = "cpu")]
 use burn::backend::DispatchDevice;
@@ -95,20 +95,21 @@ impl Session {
     /// picture the same answer. Training begins as if this had not been called.
     pub fn calibrate(&self, batch: &Batch) {
         if self.step == 0 {
-            let nothing = Trace::passing(Look::default(), false);
-            at_step(0, || self.network.traced(self.upload(batch), nothing));
+            let trace = Trace::passing(Counting::Nothing);
+            at_step(0, || self.network.traced(self.upload(batch), trace));
         }
     }
 
     /// One optimiser step on a batch.
     pub fn step(&mut self, batch: &Batch) -> StepStats {
-        self.step_looking(batch, Look::default())
+        let wanted = self.wanted(batch);
+        self.step_towards(batch, wanted, false)
     }
 
-    /// The same with a look at the spikes.
-    pub fn step_looking(&mut self, batch: &Batch, look: Look) -> StepStats {
+    /// The same with the firing rate of the batch.
+    pub fn step_counting(&mut self, batch: &Batch) -> StepStats {
         let wanted = self.wanted(batch);
-        self.step_towards(batch, wanted, look)
+        self.step_towards(batch, wanted, true)
     }
 
     /// What the recipe wants to hear of a batch, `[B, classes]`.
@@ -127,7 +128,7 @@ impl Session {
         &mut self,
         batch: &Batch,
         wanted: Tensor<2>,
-        look: Look,
+        counting: bool,
     ) -> StepStats {
         let train = self.config.train.clone();
         if self.is_rate_coded() {
@@ -135,7 +136,11 @@ impl Session {
         }
         let images = self.upload(batch);
         let regulates = train.spike_penalty > 0.0 || train.operation_penalty > 0.0;
-        let trace = Trace::passing(look, regulates);
+        let trace = Trace::passing(match (regulates, counting) {
+            (true, _) => Counting::Regulated,
+            (false, true) => Counting::Rate,
+            (false, false) => Counting::Nothing,
+        });
         let Output { logits, trace } = at_step(self.step, || self.network.traced(images, trace));
         let mut loss = softmax_cross_entropy(logits.clone(), wanted);
         if regulates && let Some(spikes) = trace.regulation() {
@@ -165,8 +170,7 @@ impl Session {
             loss: loss.inner(),
             logits: logits.inner(),
             labels: batch.labels.clone(),
-            firing_rate: trace.firing_rate(),
-            sample: trace.sample(),
+            firing_rate: if counting { trace.firing_rate() } else { None },
         }
     }
 

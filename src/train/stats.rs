@@ -1,7 +1,6 @@
 //! What a training step leaves: figures on the device, read only when someone asks.
 
 use super::eval::argmax;
-use crate::model::trace::Trace;
 use burn::tensor::{ExecutionError, Tensor, Transaction};
 
 /// A training step's results, still on the device.
@@ -14,8 +13,6 @@ pub struct StepStats {
     pub(super) logits: Tensor<2>,
     pub(super) labels: Vec<u8>,
     pub(super) firing_rate: Option<Tensor<1>>,
-    /// Spikes of the first images of the batch, as many as [`Look::images`](super::Look::images) says; `None` for none.
-    pub sample: Option<Trace>,
 }
 
 /// Numbers of a training step.
@@ -57,8 +54,8 @@ impl StepStats {
         })
     }
 
-    /// Mean firing rate of the batch over all layers and steps; `None` for a dense network, and where [`Look`](super::Look) did not
-    /// ask for it.
+    /// Mean firing rate of the batch over all layers and steps; `None` for a dense network, and for a step that
+    /// did not count ([`Session::step_counting`](super::Session::step_counting)).
     ///
     /// # Errors
     /// When the device fails.

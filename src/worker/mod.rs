@@ -7,6 +7,7 @@ mod device;
 mod engine;
 mod host;
 mod look;
+mod pool;
 mod shipped;
 mod speed;
 pub mod storage;

@@ -5,7 +5,7 @@ use burn::tensor::Device;
 use gemst::config::{DatasetKind, preset};
 use gemst::data::batch::{eval_batch, train_batch};
 use gemst::data::synthetic;
-use gemst::train::{Look, Session};
+use gemst::train::Session;
 use serde::{Deserialize, Serialize};
 
 /// The networks compared: LIF through time, exponential coding, the dense twin.
@@ -49,11 +49,7 @@ pub async fn figures(name: &str, device: &Device) -> Figures {
             config.seed,
             step as u64,
         );
-        let look = Look {
-            firing_rate: true,
-            images: 0,
-        };
-        let stats = session.step_looking(&batch, look);
+        let stats = session.step_counting(&batch);
         *loss = stats.read().await.expect("the device reads back").loss;
         firing_rate = stats.firing_rate().await.expect("the device reads back");
     }

@@ -77,6 +77,17 @@ impl Fired {
     }
 }
 
+impl Fired {
+    /// Both as one, by layers no longer told apart.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            spikes: self.spikes + other.spikes,
+            places: self.places + other.places,
+            synapses: None,
+        }
+    }
+}
+
 impl Regulation {
     /// Mean firing rate over all elements and steps, `[1]`: the spike penalty of the loss.
     pub fn mean_rate(&self) -> Tensor<1> {

@@ -76,11 +76,10 @@ impl Trace {
     /// Remember the output `[rows·N, P·C]` of an attention layer's neurons, of which [`Cut`]s are made; its number.
     pub fn mixed(&mut self, spikes: Tensor<2>, rows: usize, code: Code) -> usize {
         let place = self.mixed.len();
-        let layer = Mixed { spikes, rows, code };
-        self.mixed.extend(match &mut self.passing {
-            None => Some(layer),
-            Some(passing) => passing.mixed(layer),
-        });
+        match &mut self.passing {
+            None => self.mixed.push(Mixed { spikes, rows, code }),
+            Some(passing) => passing.count(&spikes, &code, None),
+        }
         place
     }
 
@@ -122,16 +121,4 @@ impl Trace {
             }
         }
     }
-}
-
-/// The first `kept` pictures of `[steps · batch · …]` rows, off the autodiff graph. A copy: a slice can be a view, which
-/// would hold on to all of them.
-pub(super) fn first(spikes: &Tensor<2>, steps: usize, batch: usize, kept: usize) -> Tensor<2> {
-    let each = spikes.dims()[0] / (steps * batch);
-    let rows = |step: usize| step * batch * each..(step * batch + kept) * each;
-    let rows: Vec<i32> = (0..steps).flat_map(rows).map(|row| row as i32).collect();
-    let count = rows.len();
-    let rows = TensorData::new::<i32, _>(rows, [count]);
-    let rows = Tensor::<1, Int>::from_data(rows, &spikes.device().inner());
-    spikes.clone().inner().select(0, rows)
 }

@@ -1,8 +1,9 @@
 //! A look at the spikes of a few training images now and then: enough for the curve of energy, at a small part of a
-//! step's cost.
+//! step's cost. It comes after the step, when the memory of its gradients is free again, and sees the network as it
+//! classifies.
 
 use super::Engine;
-use crate::model::trace::Trace;
+use crate::data::Batch;
 use crate::protocol::Event;
 
 /// Steps between two looks.
@@ -10,17 +11,22 @@ const EVERY: u64 = 10;
 /// Images looked at.
 const IMAGES: usize = 4;
 
-/// Images to look at at step `step` (from 1), if it is one of those that are looked at. `read`: the device is waited
-/// for anyway.
-pub(super) fn images(step: u64, read: bool) -> usize {
-    let due = step == 1 || step.is_multiple_of(EVERY);
-    if read && due { IMAGES } else { 0 }
+/// Whether step `step` (from 1) is one of those that are followed by a look.
+pub(super) fn is_due(step: u64) -> bool {
+    step == 1 || step.is_multiple_of(EVERY)
 }
 
 impl Engine {
-    /// Count a sample and tell the page.
-    pub(super) async fn send_sample(&self, step: u64, trace: Trace) {
-        match trace.count().await {
+    /// Count the spikes of the batch's first images and tell the page.
+    pub(super) async fn send_sample(&self, step: u64, batch: &Batch) {
+        let Some(twins) = &self.twins else {
+            return;
+        };
+        let counts = match twins.spiking.infer(&batch.first(IMAGES)).await {
+            Ok((_, trace)) => trace.count().await,
+            Err(error) => Err(error),
+        };
+        match counts {
             Ok(counts) => self.host.send(&Event::Sampled {
                 step,
                 activity: counts.activity(),

@@ -9,9 +9,10 @@ use crate::data::{
     synthetic,
 };
 use crate::protocol::{Backend, Event, StepFigures, StepReport};
-use crate::train::{Look, Session, StepStats};
+use crate::train::{Session, StepStats};
 use crate::worker::device::self_test;
 use crate::worker::host::now_ms;
+use crate::worker::pool::make_small_pages;
 
 /// A GPU's loss is read back every so many steps: each read waits for the whole queue.
 const GPU_READ_EVERY: u64 = 4;
@@ -21,6 +22,9 @@ const RATE_EVERY: u64 = 10;
 impl Engine {
     pub(super) fn start(&mut self, steps: Option<u64>) {
         if self.fits() {
+            if self.backend == Backend::Webgpu {
+                make_small_pages(&self.device);
+            }
             self.speed.restart(now_ms());
             self.running = Some(steps);
             self.host.send(&Event::Running { running: true });
@@ -63,12 +67,10 @@ impl Engine {
         // From 1, as the steps made are counted.
         let number = step + 1;
         let read = backend == Backend::Cpu || last || number.is_multiple_of(GPU_READ_EVERY);
-        let look = Look {
-            firing_rate: read && rate_is_due(number),
-            images: sampling::images(number, read),
+        let spiking = match read && rate_is_due(number) {
+            true => twins.spiking.step_counting(&batch),
+            false => twins.spiking.step(&batch),
         };
-        let mut spiking = twins.spiking.step_looking(&batch, look);
-        let sample = spiking.sample.take();
         let dense = twins.train_dense.then(|| twins.dense.step(&batch));
         let report = report(spiking, dense, read).await;
         self.speed.add(now_ms(), batch.size);
@@ -76,8 +78,8 @@ impl Engine {
             Ok(report) => {
                 let step = report.step;
                 self.finish_step(report, last);
-                if let Some(sample) = sample {
-                    self.send_sample(step, sample).await;
+                if read && sampling::is_due(step) {
+                    self.send_sample(step, &batch).await;
                 }
             }
             Err(text) => {
