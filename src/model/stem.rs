@@ -191,6 +191,7 @@ impl Stem {
 }
 
 /// What a stage leaves for the next one.
+#[allow(clippy::large_enum_variant)] // One at a time; the tensors inside are handles.
 enum Handed {
     /// `[R, C, S, S]`.
     Potentials(Tensor<4>),

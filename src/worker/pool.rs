@@ -2,24 +2,35 @@
 //!
 //! cubecl's pool for the web has a page for each tensor. A tensor takes a free page of its own size class or else of any
 //! larger one, before a new page is made for it. So a first training step, in which small pages are yet to be made and
-//! large ones are free between two layers, puts the means, variances and gradients of vectors on pages of megabytes, and
-//! as every step is like the one before, they stay there: 237 MB for `small` in batches of 64, whose tensors take 137.
-//! With enough small pages at hand from the start it is 180 to 195.
+//! large ones are free between two layers, puts vectors on pages of megabytes and a block's potentials on those of its
+//! hidden layer, and as every step is like the one before, they stay there. Pages made before the first step spare that.
+//! How many there are need not be exact: what is not used is given back.
 
+use crate::config::ModelConfig;
 use burn::tensor::{Device, Tensor};
 
-/// Small tensors that a step of the largest preset holds at once, generously. What is not used is given back soon.
-const PAGES: usize = 200;
-/// Numbers on a page: the pool's smallest size class, 32 KiB.
-const NUMBERS: usize = 8192;
-/// The pool gives pages back that it finds free five times without a use between, the first time at once, and looks on
-/// every thousandth allocation. A page used as often is still there when the first step needs it.
+/// Vectors and sums that a step of the largest preset holds at once, generously.
+const SMALL: usize = 200;
+/// Numbers on a page of the pool's smallest size class, 32 KiB.
+const SMALL_NUMBERS: usize = 8192;
+/// The pool gives a page back that it finds free five times more often than it was used, a new one the first time, and
+/// looks on every thousandth allocation. Pages used as often are still there when the first step needs them.
 const USES: usize = 5;
 
-/// Has the pool make small pages, so that no small tensor takes a large one.
-pub fn make_small_pages(device: &Device) {
+/// Has the pool give back what is free, pages of other work, and make those that a training step of `model` on `batch`
+/// images will ask for.
+pub fn prepare(device: &Device, model: &ModelConfig, batch: usize) {
+    device.memory_cleanup();
+    let ModelConfig::Ge2msT(model) = model else {
+        return;
+    };
+    // Potentials of all tokens: five of a block are kept for its gradients, and a few are at work.
+    let numbers = batch * model.tensor_steps() * model.grid().pow(2) * model.dim();
+    let pages = [(SMALL, SMALL_NUMBERS), (5 * model.depth + 6, numbers)];
     for _ in 0..USES {
-        let page = |_| Tensor::<1>::empty([NUMBERS], device);
-        drop((0..PAGES).map(page).collect::<Vec<_>>());
+        let all = pages.iter().flat_map(|&(count, numbers)| {
+            (0..count).map(move |_| Tensor::<1>::empty([numbers], device))
+        });
+        drop(all.collect::<Vec<_>>());
     }
 }
