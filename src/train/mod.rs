@@ -11,6 +11,7 @@ pub mod loss;
 mod muon;
 pub mod optim;
 pub mod params;
+mod pool;
 pub mod prune;
 pub mod schedule;
 pub mod session;

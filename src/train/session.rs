@@ -5,6 +5,7 @@ use super::checkpoint::Member;
 use super::loss::targets;
 use super::optim::{FlatAdamW, Moments, Update};
 use super::params::{self, Misfit};
+use super::pool;
 use super::schedule::learning_rate;
 use super::stats::StepStats;
 use crate::config::{ConfigErrors, InputCoding, ModelConfig, RunConfig};
@@ -42,6 +43,9 @@ impl Session {
         config.validate()?;
         takes_batches(&config.model)?;
         let device = recording(device);
+        if !is_processor(&device) {
+            pool::tidy(&device.clone().inner());
+        }
         let network = Network::new(&config.model, config.seed, &device);
         let mut session = Self {
             config,
@@ -97,6 +101,15 @@ impl Session {
         if self.step == 0 {
             let trace = Trace::passing(Counting::Nothing);
             at_step(0, || self.network.traced(self.upload(batch), trace));
+        }
+    }
+
+    /// Has the memory of a GPU ready for a run of steps. It is not needed, but memory that was used for something else
+    /// suits a run badly.
+    pub fn prepare(&self) {
+        if !is_processor(&self.device) {
+            let device = self.device.clone().inner();
+            pool::prepare(&device, &self.config.model, self.config.train.batch);
         }
     }
 
@@ -331,15 +344,23 @@ impl Session {
 
 /// `device` as one that records gradients. A processor keeps what it made: memory is plenty there, and time is not.
 fn recording(device: &Device) -> Device {
-    let tracked = device.clone().autodiff();
+    let recording = device.clone().autodiff();
+    if device.is_autodiff() || is_processor(device) {
+        return recording;
+    }
+    recording.gradient_checkpointing()
+}
+
+/// Whether `device` is burn's backend for processors.
+fn is_processor(device: &Device) -> bool {
     #[cfg(feature = "cpu")]
-    if matches!(device.as_dispatch(), DispatchDevice::Flex(_)) {
-        return tracked;
+    if matches!(
+        device.clone().inner().as_dispatch(),
+        DispatchDevice::Flex(_)
+    ) {
+        return true;
     }
-    if device.is_autodiff() {
-        return tracked;
-    }
-    tracked.gradient_checkpointing()
+    false
 }
 
 /// Refuses networks whose input is not the pictures of a [`Batch`]; `Network::forward` takes them.

@@ -7,7 +7,6 @@ mod device;
 mod engine;
 mod host;
 mod look;
-mod pool;
 mod shipped;
 mod speed;
 pub mod storage;

@@ -106,6 +106,7 @@ fn trained(query: &str, steps: f64, samples: u32, spared: bool) -> Result<Vec<f6
     })?;
     page.go(&site.url(&format!("backend=webgpu&dataset=synthetic&{query}")))?;
     page.wait_metric("state", 2 * LATER, |state| state == "ready")?;
+    page.wait_metric("backend", 2 * LATER, |backend| backend == "webgpu")?;
     if spared {
         page.spare_the_gpu(script)?;
     }
@@ -115,9 +116,9 @@ fn trained(query: &str, steps: f64, samples: u32, spared: bool) -> Result<Vec<f6
         let share = f64::from(part) / f64::from(samples - 1);
         let until = (FILLED + share * (steps - FILLED)).round();
         let patience = 4 * LATER + Duration::from_secs_f64(20.0 * steps);
-        page.wait_number("step", patience, |step| step >= until)?;
+        let step = page.wait_number("step", patience, |step| step >= until)?;
         let now = page.held(script)?;
-        println!("after {until} steps {now:?}");
+        println!("after {step} steps {now:?}");
         held.push(now.buffers);
     }
     ensure!(held[0] > 0.0, "no GPU buffer was seen");

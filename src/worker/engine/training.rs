@@ -12,7 +12,6 @@ use crate::protocol::{Backend, Event, StepFigures, StepReport};
 use crate::train::{Session, StepStats};
 use crate::worker::device::self_test;
 use crate::worker::host::now_ms;
-use crate::worker::pool;
 
 /// A GPU's loss is read back every so many steps: each read waits for the whole queue.
 const GPU_READ_EVERY: u64 = 4;
@@ -22,9 +21,8 @@ const RATE_EVERY: u64 = 10;
 impl Engine {
     pub(super) fn start(&mut self, steps: Option<u64>) {
         if self.fits() {
-            if let (Backend::Webgpu, Some(twins)) = (self.backend, &self.twins) {
-                let run = twins.spiking.config();
-                pool::prepare(&self.device, &run.model, run.train.batch);
+            if let Some(twins) = &self.twins {
+                twins.spiking.prepare();
             }
             self.speed.restart(now_ms());
             self.running = Some(steps);
