@@ -100,7 +100,9 @@ impl Session {
     pub fn calibrate(&self, batch: &Batch) {
         if self.step == 0 {
             let trace = Trace::passing(Counting::Nothing);
-            at_step(0, || self.network.traced(self.upload(batch), trace));
+            let output = at_step(0, || self.network.traced(self.upload(batch), trace));
+            // For gradients that nobody wants: burn lets a graph go, and all that it keeps, once it was gone back through.
+            output.logits.sum().backward();
         }
     }
 
