@@ -96,14 +96,15 @@ impl Session {
 
     /// Measures the running statistics of BatchNorm layers on a batch, before the first step. Fresh ones (mean 0,
     /// variance 1) say nothing about the data, and a spiking network that believes them is silent: it gives every
-    /// picture the same answer. Training begins as if this had not been called.
+    /// picture the same answer. A dense network has none. Training begins as if this had not been called.
     pub fn calibrate(&self, batch: &Batch) {
-        if self.step == 0 {
-            let trace = Trace::passing(Counting::Nothing);
-            let output = at_step(0, || self.network.traced(self.upload(batch), trace));
-            // For gradients that nobody wants: burn lets a graph go, and all that it keeps, once it was gone back through.
-            output.logits.sum().backward();
+        if self.step > 0 || matches!(self.network, Network::Dense(_)) {
+            return;
         }
+        let trace = Trace::passing(Counting::Nothing);
+        let output = at_step(0, || self.network.traced(self.upload(batch), trace));
+        // For gradients that nobody wants: burn lets a graph go, and all that it keeps, once it was gone back through.
+        softmax_cross_entropy(output.logits, self.wanted(batch)).backward();
     }
 
     /// Has the memory of a GPU ready for a run of steps. It is not needed, but memory that was used for something else
