@@ -4,26 +4,18 @@
 #[path = "kernels_support/lif_cases.rs"]
 #[allow(dead_code)]
 mod cases;
+#[path = "kernels_support/norms.rs"]
+mod norms;
 #[path = "kernels_support/numbers.rs"]
 mod numbers;
 
-use burn::module::Param;
-use burn::nn::{BatchNorm, BatchNormConfig};
+use burn::nn::BatchNorm;
 use burn::tensor::{Device, Tensor};
 use cases::{any_params, draw, params, smooth_spikes, strategy};
 use gemst::kernels::{LifParams, batch_norm_layer, batch_norm_lif, lif};
-use numbers::{assert_close, device, floats, tensor};
+use norms::{EPSILON, norm};
+use numbers::{assert_close, floats, tensor};
 use proptest::prelude::*;
-
-const EPSILON: f64 = 1e-5;
-
-fn norm(gamma: &[f32], beta: &[f32]) -> BatchNorm {
-    let config = BatchNormConfig::new(gamma.len()).with_epsilon(EPSILON);
-    let mut norm: BatchNorm = config.init(&device());
-    norm.gamma = Param::from_tensor(tensor(gamma, [gamma.len()]));
-    norm.beta = Param::from_tensor(tensor(beta, [beta.len()]));
-    norm
-}
 
 /// x, gamma, beta and the weights of the loss `Σ w s`.
 struct Case {
