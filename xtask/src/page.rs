@@ -116,14 +116,16 @@ impl Page {
 
     /// The value of an expression in the worker started last from a script with this in its address.
     pub fn eval_in_worker(&mut self, script: &str, expression: &str) -> Result<Value> {
-        let worker = self
-            .workers
-            .iter()
-            .rev()
-            .find(|(_, url)| url.contains(script));
-        let (session, _) = worker.with_context(|| format!("no worker runs {script}"))?;
-        let session = session.clone();
+        let session = self.worker(script)?;
         self.eval_in(&session, expression)
+    }
+
+    /// The session of the worker started last from a script with this in its address.
+    fn worker(&self, script: &str) -> Result<String> {
+        let mut workers = self.workers.iter().rev();
+        let found = workers.find(|(_, url)| url.contains(script));
+        let (worker, _) = found.with_context(|| format!("no worker runs {script}"))?;
+        Ok(worker.clone())
     }
 
     fn eval_in(&mut self, session: &str, expression: &str) -> Result<Value> {

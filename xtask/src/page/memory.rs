@@ -93,20 +93,11 @@ impl Page {
     /// and its shaders do not run. For what does not depend on the numbers, such as which buffers are made and let go, at
     /// thirty steps a second instead of one in seven seconds.
     pub fn spare_the_gpu(&mut self, script: &str) -> Result<()> {
-        let worker = self.worker(script)?;
-        self.eval_in(&worker, "self.held.spared = self.held.counting")?
+        self.eval_in_worker(script, "self.held.spared = self.held.counting")?
             .as_bool()
             .filter(|&spared| spared)
             .context("the engine has not sent a message yet")?;
         Ok(())
-    }
-
-    /// The session of the worker whose script's address contains `script`.
-    fn worker(&self, script: &str) -> Result<String> {
-        let mut workers = self.workers.iter().rev();
-        let found = workers.find(|(_, url)| url.contains(script));
-        let (worker, _) = found.with_context(|| format!("no worker runs {script}"))?;
-        Ok(worker.clone())
     }
 
     fn heap(&mut self, session: &str) -> Result<f64> {
