@@ -87,6 +87,18 @@ pub use patches::Patches;
 pub use synapse::FusedNorm;
 pub use window::Windows;
 
+/// Whether `device` is burn's backend for processors, with or without a graph.
+pub(crate) fn is_processor(device: &Device) -> bool {
+    #[cfg(feature = "cpu")]
+    if matches!(
+        device.clone().inner().as_dispatch(),
+        burn::backend::DispatchDevice::Flex(_)
+    ) {
+        return true;
+    }
+    false
+}
+
 /// A tensor off the autodiff graph, on `device`: a leaf of its graph where it records one, by the strategy it records
 /// with.
 pub(crate) fn recorded<const D: usize>(tensor: Tensor<D>, device: &Device) -> Tensor<D> {

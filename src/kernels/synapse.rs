@@ -17,9 +17,7 @@
 #[cfg(feature = "cube")]
 mod cube;
 
-use super::{ConvParams, batch_norm::Statistics};
-#[cfg(feature = "cpu")]
-use burn::backend::DispatchDevice;
+use super::{ConvParams, batch_norm::Statistics, is_processor};
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::nn::BatchNorm;
 use burn::tensor::{Device, Tensor};
@@ -86,8 +84,7 @@ pub struct FusedNorm(Statistics);
 impl FusedNorm {
     /// `None` in training, and on the CPU.
     pub fn new(norm: &BatchNorm, device: &Device) -> Option<Self> {
-        #[cfg(feature = "cpu")]
-        if matches!(device.as_dispatch(), DispatchDevice::Flex(_)) {
+        if is_processor(device) {
             return None;
         }
         Statistics::running(norm, device).map(Self)

@@ -1,4 +1,4 @@
-//! The GPU memory pool that networks and their runs find.
+//! The GPU memory pool that a run finds.
 //!
 //! cubecl's pool for the web has a page for each tensor. A tensor takes a free page of its own size class or else of any
 //! larger one, before a new page is made for it. So a first training step, in which small pages are yet to be made and
@@ -17,14 +17,8 @@ const SMALL_NUMBERS: usize = 8192;
 /// looks on every thousandth allocation. Pages used as often are still there when the first step needs them.
 const USES: usize = 5;
 
-/// Has the pool give back what is free, pages of other work, and make small ones: for parameters, which stay where they are
-/// put.
-pub(super) fn tidy(device: &Device) {
-    device.memory_cleanup();
-    make(device, &[(SMALL, SMALL_NUMBERS)]);
-}
-
-/// The same with the pages that a training step of `model` on `batch` images will ask for.
+/// Has the pool give back what is free, pages of other work, and make those that a training step of `model` on `batch`
+/// images will ask for.
 pub(super) fn prepare(device: &Device, model: &ModelConfig, batch: usize) {
     device.memory_cleanup();
     let mut pages = vec![(SMALL, SMALL_NUMBERS)];
@@ -33,11 +27,6 @@ pub(super) fn prepare(device: &Device, model: &ModelConfig, batch: usize) {
         let numbers = batch * model.tensor_steps() * model.grid().pow(2) * model.dim();
         pages.push((5 * model.depth + 6, numbers));
     }
-    make(device, &pages);
-}
-
-/// So many pages of so many numbers.
-fn make(device: &Device, pages: &[(usize, usize)]) {
     for _ in 0..USES {
         let all = pages.iter().flat_map(|&(count, numbers)| {
             (0..count).map(move |_| Tensor::<1>::empty([numbers], device))

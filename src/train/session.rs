@@ -11,11 +11,9 @@ use super::stats::StepStats;
 use crate::config::{ConfigErrors, InputCoding, ModelConfig, RunConfig};
 use crate::data::SIDE;
 use crate::data::batch::Batch;
-use crate::kernels::{at_step, softmax_cross_entropy};
+use crate::kernels::{at_step, is_processor, softmax_cross_entropy};
 use crate::model::trace::{Counting, Trace};
 use crate::model::{Network, Output};
-#[cfg(feature = "cpu")]
-use burn::backend::DispatchDevice;
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, ExecutionError, Tensor, TensorData, Transaction};
@@ -43,9 +41,6 @@ impl Session {
         config.validate()?;
         takes_batches(&config.model)?;
         let device = recording(device);
-        if !is_processor(&device) {
-            pool::tidy(&device.clone().inner());
-        }
         let network = Network::new(&config.model, config.seed, &device);
         let mut session = Self {
             config,
@@ -352,18 +347,6 @@ fn recording(device: &Device) -> Device {
         return recording;
     }
     recording.gradient_checkpointing()
-}
-
-/// Whether `device` is burn's backend for processors.
-fn is_processor(device: &Device) -> bool {
-    #[cfg(feature = "cpu")]
-    if matches!(
-        device.clone().inner().as_dispatch(),
-        DispatchDevice::Flex(_)
-    ) {
-        return true;
-    }
-    false
 }
 
 /// Refuses networks whose input is not the pictures of a [`Batch`]; `Network::forward` takes them.

@@ -21,7 +21,8 @@ const RATE_EVERY: u64 = 10;
 impl Engine {
     pub(super) fn start(&mut self, steps: Option<u64>) {
         if self.fits() {
-            if let Some(twins) = &self.twins {
+            // A single step is not worth it: the pages of the one before would be given back for it.
+            if let (Some(twins), false) = (&self.twins, steps == Some(1)) {
                 twins.spiking.prepare();
             }
             self.speed.restart(now_ms());
