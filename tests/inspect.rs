@@ -332,7 +332,7 @@ fn tokens_of_windows_are_where_the_projection_put_them() {
             model.attention.shift = shift;
             model.depth = 2;
         });
-        let session = Session::new(run, &Device::flex()).expect("valid");
+        let mut session = Session::new(run, &Device::flex()).expect("valid");
         session.calibrate(&eval_batch(&synthetic::generate(9, 16, 0).train, 0..16));
         inspected(&session, &picture(2)).windows
     };

@@ -69,7 +69,8 @@ fn attention(kind: AttentionKind, side: usize, window: usize, shifted: bool) -> 
 fn mix(attention: &Attention, spikes: &[f32], tokens: usize) -> Vec<f32> {
     let code = Code::Binary { steps: 1 };
     let x = tensor(spikes.to_vec(), [tokens, 8]);
-    floats(attention.forward(x, 1, code, &mut Trace::default()))
+    let products = attention.products(x, 1, code, &mut Trace::default());
+    floats(products.mixed())
 }
 
 /// A stem of two convolutions, small enough to try hundreds of variants of the rest.

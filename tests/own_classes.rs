@@ -76,7 +76,7 @@ fn coloured(each: usize) -> ImageSet {
 fn networks() -> [Session; 2] {
     ["tiny-exp", "dense-tiny"].map(|name| {
         let run = preset(name, DatasetKind::Synthetic).expect("listed");
-        let session = Session::new(run, &Device::flex()).expect("valid");
+        let mut session = Session::new(run, &Device::flex()).expect("valid");
         let data = gemst::data::synthetic::generate(0, 16, 0);
         session.calibrate(&eval_batch(&data.train, 0..16));
         session

@@ -79,7 +79,7 @@ fn spiking_and_dense_networks_learn_generated_shapes() {
 fn a_calibrated_network_tells_pictures_apart_and_trains_as_if_it_had_not_been() {
     let data = synthetic::generate(3, 64, 8);
     let fresh = session(run("tiny"));
-    let calibrated = session(run("tiny"));
+    let mut calibrated = session(run("tiny"));
     calibrated.calibrate(&eval_batch(&data.train, 0..16));
     let distinct = |session: &Session| {
         let (logits, _) = block_on(session.infer(&eval_batch(&data.held_out, 0..8))).unwrap();

@@ -16,7 +16,7 @@
 
 mod autodiff;
 #[cfg(feature = "cube")]
-mod cube;
+pub(super) mod cube;
 #[cfg(feature = "cpu")]
 mod flex;
 mod reference;

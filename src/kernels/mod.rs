@@ -17,7 +17,8 @@
 //! | [`batch_norm_exp_g_if`] | BatchNorm and the ExpG-IF neurons behind it, in training | the two |
 //! | [`batch_norm_onto`] | BatchNorm added to a shortcut, in training | the two |
 //! | [`BiasNorm`] | bias, LayerNorm and the LIF neurons behind them | the three |
-//! | [`FusedNorm`] | a synaptic layer and BatchNorm at inference, on a GPU | the two layers |
+//! | [`FusedNorm`] | a synaptic layer, BatchNorm, shortcut and ExpG-IF neurons at inference, on a GPU | the layers |
+//! | [`Attending`] | those products and the layer behind them at inference, on a GPU | the layers |
 //! | [`gw_ssa()`] | the products of windowed attention without softmax | [`gw_ssa_reference`] |
 //! | [`layer_norm`] | LayerNorm over channels | [`layer_norm_reference`] |
 //! | [`bias_gelu`], [`bias_residual`] | what follows a matrix product | [`bias_gelu_reference`], [`bias_residual_reference`] |
@@ -34,6 +35,7 @@
 use burn::tensor::{Device, Tensor};
 
 mod adamw;
+mod attended;
 mod attention;
 mod batch_norm;
 mod bias;
@@ -60,6 +62,7 @@ mod synapse;
 mod window;
 
 pub use adamw::{AdamWParams, AdamWState, adamw};
+pub use attended::{Attended, Attending};
 pub use attention::{AttentionShape, attention, attention_reference};
 pub(crate) use batch_norm::learns;
 pub use batch_norm::{
@@ -84,7 +87,7 @@ pub use newton_schulz::{NewtonSchulz, orthogonal, orthogonal_reference};
 pub use norm_exp_g_if::batch_norm_exp_g_if;
 pub use norm_lif::batch_norm_lif;
 pub use patches::Patches;
-pub use synapse::FusedNorm;
+pub use synapse::{Fired, FusedNorm, Neurons};
 pub use window::Windows;
 
 /// Whether `device` is burn's backend for processors, with or without a graph.

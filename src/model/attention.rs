@@ -9,16 +9,21 @@
 //!
 //! `R` rows (time × batch), `N` tokens, `C` channels, `W` tokens of a window, `d = C/h`.
 
+mod products;
+
+pub use products::Products;
+pub(super) use products::product_scale;
+
 use super::init::Init;
 use super::layer::SpikeLinear;
 use super::neuron::Neuron;
 use super::trace::{Code, Cut, FanOut, Meeting, Membrane, Pair, Site, Trace, Train};
 use crate::config::{AttentionConfig, AttentionKind, NormKind};
 use crate::energy::{AttentionOrder, attention_order};
-use crate::kernels::{self, HeadGroups, HeadWindows, Windows, gw_ssa};
+use crate::kernels::Windows;
 use burn::module::Module;
 use burn::tensor::Tensor;
-use std::sync::Arc;
+use products::HeadGroup;
 
 /// Shape of one attention layer.
 #[derive(Debug, Clone)]
@@ -82,6 +87,13 @@ impl Attention {
         1 + usize::from(self.v.is_some())
     }
 
+    /// See [`SpikeLinear::folded`].
+    pub(super) fn folded(mut self) -> Self {
+        self.qkv = self.qkv.folded();
+        self.v = self.v.map(SpikeLinear::folded);
+        self
+    }
+
     /// Random q and k stay as they were drawn.
     pub(super) fn freeze_controls(mut self) -> Self {
         if self.config.kind == AttentionKind::FrozenQk {
@@ -90,14 +102,14 @@ impl Attention {
         self
     }
 
-    /// Spikes `[R·N, C]` to mixed potentials `[R·N, C]`. `code` says how `spikes` encodes them.
-    pub fn forward(
+    /// Spikes `[R·N, C]` to those that meet in the attention's products. `code` says how `spikes` encodes them.
+    pub fn products(
         &self,
         spikes: Tensor<2>,
         rows: usize,
         code: Code,
         trace: &mut Trace,
-    ) -> Tensor<2> {
+    ) -> Products {
         let [all, dim] = spikes.dims();
         let tokens = all / rows;
         let per_picture = |x: &Tensor<2>| x.clone().reshape([rows, tokens * dim]);
@@ -128,7 +140,7 @@ impl Attention {
             }
         };
         if self.config.kind == AttentionKind::Identity {
-            return out;
+            return Products::nothing(out);
         }
         let scales = self.config.windows.len();
         let (heads, width) = (self.shape.heads / scales, dim / scales);
@@ -166,18 +178,11 @@ impl Attention {
             let entries = [product, context];
             trace.attended(self.shape.block, group.windows(), heads, entries);
         }
+        if self.config.kind == AttentionKind::Card {
+            return Products::card(out, groups, tokens);
+        }
         let weighted = matches!(self.neuron.code(), Code::Weighted { .. });
-        if self.config.kind != AttentionKind::Card {
-            return gw_ssa(out, head_windows(&groups, dim, weighted), tokens);
-        }
-        let mut mixed: Vec<_> = groups
-            .iter()
-            .map(|group| group.card(&out, tokens))
-            .collect();
-        match mixed.len() {
-            1 => mixed.remove(0),
-            _ => Tensor::cat(mixed, 1),
-        }
+        Products::windows(out, &groups, dim, weighted, tokens)
     }
 
     /// Remember the two trains that meet first in a head group, and what `watch` says of them; the entry.
@@ -233,90 +238,4 @@ impl Attention {
     fn name(&self, part: &str) -> String {
         format!("block.{}.{part}", self.shape.block)
     }
-}
-
-/// Heads that share a window side.
-struct HeadGroup {
-    order: AttentionOrder,
-    /// Where q, k and v are.
-    cuts: [Cut; 3],
-}
-
-impl HeadGroup {
-    fn windows(&self) -> Windows {
-        self.cuts[0].windows
-    }
-
-    /// `[windows, h, W, d]`.
-    fn shape(&self) -> [usize; 4] {
-        let (windows, cut) = (self.windows(), &self.cuts[0]);
-        [windows.count(), cut.heads, windows.tokens(), cut.d]
-    }
-
-    /// How many accumulates a spike of v causes, by its place: it reaches every token of its region.
-    fn meetings(&self) -> Vec<usize> {
-        let [windows, heads, tokens, d] = self.shape();
-        let regions = self.windows().regions();
-        let size = |regions: &[usize], own: usize| {
-            let same = regions.iter().filter(|&&other| other == own);
-            same.count()
-        };
-        let mut table = Vec::with_capacity(windows * heads * tokens * d);
-        for regions in &regions {
-            let start = table.len();
-            for &own in regions {
-                table.extend(std::iter::repeat_n(size(regions, own), d));
-            }
-            let head = start..table.len();
-            for _ in 1..heads {
-                table.extend_from_within(head.clone());
-            }
-        }
-        table
-    }
-
-    /// The card's product of the group's channels of `qkv [R·N, 3C]`, `[R·N, h·d]`.
-    fn card(&self, qkv: &Tensor<2>, tokens: usize) -> Tensor<2> {
-        let [q, ..] = &self.cuts;
-        let width = q.heads * q.d;
-        let own = if 3 * width == qkv.dims()[1] {
-            qkv.clone()
-        } else {
-            let parts = self.cuts.iter();
-            let parts = parts.map(|cut| qkv.clone().narrow(1, cut.from, width));
-            Tensor::cat(parts.collect(), 1)
-        };
-        let shape = kernels::AttentionShape {
-            tokens,
-            heads: q.heads,
-            windows: Some(q.windows),
-        };
-        let bias = Tensor::zeros([3 * width], &qkv.device());
-        kernels::attention(own, bias, shape)
-    }
-}
-
-/// What [`gw_ssa`] computes of `[R·N, 3·dim]`.
-fn head_windows(groups: &[HeadGroup], dim: usize, weighted: bool) -> HeadGroups {
-    let groups = groups.iter().map(|group| {
-        let [q, ..] = &group.cuts;
-        HeadWindows {
-            windows: q.windows,
-            linear: group.order == AttentionOrder::Linear,
-            from: q.from % dim,
-            heads: q.heads,
-            d: q.d,
-            scale: product_scale(q.windows.tokens(), q.d, weighted),
-        }
-    });
-    Arc::new(groups.collect())
-}
-
-/// Power of two (a shift in hardware) that brings `(q kᵀ) v` over `tokens` tokens and `d` channels into the next
-/// neuron's range: 1/8 at Spikformer's 64 tokens and 32 channels a head, and more for smaller windows, where fewer
-/// spikes meet. Behind `weighted` spikes, whose trains carry some 0.4 on average where binary ones carry a rate of
-/// 0.1 to 0.2 three times over, 2^-5 of that: at more, the neuron is saturated and nothing in front of it learns.
-pub(super) fn product_scale(tokens: usize, d: usize, weighted: bool) -> f32 {
-    let spikes = if weighted { 8.0 } else { 256.0 };
-    (spikes / (tokens * d) as f32).log2().round().exp2()
 }

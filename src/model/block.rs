@@ -4,12 +4,14 @@
 //! convolutions are MobileNet's (arXiv:1704.04861); the hybrid of both kinds is our reconstruction of the abstract's
 //! "hybrid attention-convolution framework". Equations stand at [`Block`] and [`ConvBlock`].
 
-use super::attention::{Attention, AttentionShape};
+use super::attention::{Attention, AttentionShape, Products};
+use super::conv::{ConvShape, SpikeConv};
 use super::init::Init;
-use super::layer::{ConvShape, SpikeConv, SpikeLinear};
+use super::layer::SpikeLinear;
 use super::neuron::Neuron;
 use super::trace::{FanOut, Site, Trace, Train};
 use crate::config::{AttentionKind, Ge2msTConfig, NormKind};
+use crate::kernels::{Attended, Fired};
 use burn::module::Module;
 use burn::tensor::Tensor;
 
@@ -75,37 +77,79 @@ impl Block {
         self
     }
 
-    /// Membrane potentials `[R·N, C] -> [R·N, C]`, `R = T·B` rows.
-    pub fn forward(&self, x: Tensor<2>, rows: usize, trace: &mut Trace) -> Tensor<2> {
+    /// The same block, its norms ready for inference ([`SpikeLinear::folded`]).
+    pub(super) fn folded(mut self) -> Self {
+        self.attention = self.attention.folded();
+        self.out = self.out.folded();
+        self.fc1 = self.fc1.folded();
+        self.fc2 = self.fc2.folded();
+        self
+    }
+
+    /// The neurons that the block's input arrives at.
+    pub(super) fn first(&self) -> &Neuron {
+        &self.attention_in
+    }
+
+    /// Membrane potentials `[R·N, C]` and the spikes of the block's first neurons to those of `next`, whose neurons come
+    /// behind the block; `R = T·B` rows.
+    pub fn forward(
+        &self,
+        Fired {
+            potentials: x,
+            spikes,
+        }: Fired<2>,
+        next: &Neuron,
+        rows: usize,
+        trace: &mut Trace,
+    ) -> Fired<2> {
         let first = trace.len();
         let kept = trace.keep(&x);
-        let spikes = self.attention_in.forward(x.clone());
-        let mixed = self
+        let products = self
             .attention
-            .forward(spikes, rows, self.attention_in.code(), trace);
+            .products(spikes, rows, self.attention_in.code(), trace);
         // The projections come first in the attention's trace, and all take these spikes.
         for entry in first..first + self.attention.projections() {
             let kept = kept.clone();
             trace.membrane(entry, kept.map(|x| self.attention_in.membrane(x, rows)));
         }
-        let mixed = match &self.attention_out {
-            None => mixed,
-            Some(neuron) => {
-                let kept = trace.keep(&mixed);
-                let spikes = neuron.forward(mixed);
-                self.record("out", (kept, &spikes), neuron, &self.out, rows, trace);
-                spikes
-            }
-        };
-        let x = self.out.forward_onto(mixed, x);
+        let Fired {
+            potentials: x,
+            spikes,
+        } = self.attended(products, x, rows, trace);
 
-        let (neuron, kept) = (&self.mlp_in, trace.keep(&x));
-        let spikes = neuron.forward(x.clone());
+        let neuron = &self.mlp_in;
+        let kept = trace.keep(&x);
         self.record("mlp.0", (kept, &spikes), neuron, &self.fc1, rows, trace);
         let neuron = &self.mlp_hidden;
         let (kept, spikes) = self.fc1.forward_into(spikes, neuron, trace);
         self.record("mlp.1", (kept, &spikes), neuron, &self.fc2, rows, trace);
-        self.fc2.forward_onto(spikes, x)
+        self.fc2.forward_onto(spikes, x, next)
+    }
+
+    /// Membrane potentials `x` with what comes of the attention's products, and the spikes in front of the MLP.
+    fn attended(
+        &self,
+        products: Products,
+        x: Tensor<2>,
+        rows: usize,
+        trace: &mut Trace,
+    ) -> Fired<2> {
+        let Some(neuron) = &self.attention_out else {
+            return self.out.forward_onto(products.mixed(), x, &self.mlp_in);
+        };
+        if !trace.watches()
+            && let Some(layer) = self.out.attending(&products, neuron, &self.mlp_in)
+        {
+            let Attended { mixed, fired } = layer.onto(x);
+            self.record("out", (None, &mixed), neuron, &self.out, rows, trace);
+            return fired;
+        }
+        let mixed = products.mixed();
+        let kept = trace.keep(&mixed);
+        let spikes = neuron.forward(mixed);
+        self.record("out", (kept, &spikes), neuron, &self.out, rows, trace);
+        self.out.forward_onto(spikes, x, &self.mlp_in)
     }
 
     /// Remember spikes, and what made the neurons emit them where the trace watches.
@@ -171,6 +215,13 @@ impl ConvBlock {
             name,
             groups,
         }
+    }
+
+    /// See [`SpikeLinear::folded`].
+    pub(super) fn folded(mut self) -> Self {
+        self.dw = self.dw.folded();
+        self.pw = self.pw.folded();
+        self
     }
 
     /// Membrane potentials `[R, C, S, S] -> [R, C, S, S]`.

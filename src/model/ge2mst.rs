@@ -23,7 +23,7 @@ use super::temporal::fold_time_into_channels;
 use super::trace::Trace;
 use super::{Output, freeze_front, trained_blocks};
 use crate::config::{Freeze, Ge2msTConfig, Readout, TemporalForm};
-use crate::kernels;
+use crate::kernels::{self, Fired};
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, activation::softmax};
 
@@ -122,6 +122,12 @@ impl Ge2msT {
         }
     }
 
+    pub(super) fn folded(mut self) -> Self {
+        self.stem = self.stem.folded();
+        self.blocks = self.blocks.into_iter().map(Block::folded).collect();
+        self
+    }
+
     pub(super) fn frozen(self, policy: Freeze) -> Self {
         let mut network = self.unfreeze();
         let blocks = network.blocks.into_iter();
@@ -168,21 +174,26 @@ impl Ge2msT {
 
     fn features_into(&self, images: Tensor<4>, mut trace: Trace) -> (Tensor<2>, Trace) {
         let batch = images.dims()[0];
-        let x = self.stem.forward(images, &mut trace);
-        let x = match self.config.temporal.form {
+        let neurons = |index: usize| self.blocks.get(index).map_or(&self.last, Block::first);
+        let fired = match self.config.temporal.form {
             TemporalForm::FoldIntoChannels => {
-                let group = self.config.temporal.group;
-                fold_time_into_channels(x, self.config.tensor_steps(), group)
+                let (steps, group) = (self.config.tensor_steps(), self.config.temporal.group);
+                let x = self.stem.forward(images, &mut trace);
+                neurons(0).fire(fold_time_into_channels(x, steps, group))
             }
-            TemporalForm::Parallel => x,
+            TemporalForm::Parallel => self.stem.forward_into(images, neurons(0), &mut trace),
         };
-        let [rows, tokens, dim] = x.dims();
-        let mut x = x.reshape([rows * tokens, dim]);
-        for block in &self.blocks {
-            x = block.forward(x, rows, &mut trace);
+        let [rows, tokens, dim] = fired.spikes.dims();
+        let whole = |x: Tensor<3>| x.reshape([rows * tokens, dim]);
+        let mut fired = Fired {
+            potentials: whole(fired.potentials),
+            spikes: whole(fired.spikes),
+        };
+        for (index, block) in self.blocks.iter().enumerate() {
+            fired = block.forward(fired, neurons(index + 1), rows, &mut trace);
         }
-        let spikes = self.last.forward(x);
-        let features = spikes
+        let features = fired
+            .spikes
             .reshape([self.steps, batch, tokens, dim])
             .mean_dim(2)
             .reshape([self.steps, batch, dim]);

@@ -1,4 +1,4 @@
-//! Synapses: grouped linear layers, convolutions, and the normalisation behind each of them.
+//! Synapses: grouped linear layers, and the normalisation behind them and behind convolutions (`conv`).
 //! `R` rows (time steps × batch × tokens), `C` channels, `g` channel groups.
 //!
 //! ```text
@@ -8,17 +8,17 @@
 //! Channel grouping is the design card's; the shuffle between grouped layers is the field's (ShuffleNet,
 //! arXiv:1707.01083), and is the output's order here, so that it costs nothing.
 
+use super::attention::Products;
 use super::fold::BATCH_NORM_EPSILON;
 use super::init::Init;
 use super::neuron::Neuron;
 use super::trace::Trace;
 use crate::config::NormKind;
 use crate::kernels::{
-    self, BiasNorm, ConvParams, FusedNorm, batch_norm_layer, batch_norm_onto, conv, learns, linear,
+    self, Attending, BiasNorm, Fired, FusedNorm, batch_norm_layer, batch_norm_onto, learns, linear,
 };
 use burn::module::{Module, Param};
-use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, PaddingConfig2d};
+use burn::nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig};
 use burn::tensor::{Device, Tensor};
 
 /// Scale at which residual branches begin.
@@ -36,7 +36,7 @@ pub enum Norm {
 }
 
 impl Norm {
-    fn new(kind: NormKind, channels: usize, init: &mut Init) -> Self {
+    pub(super) fn new(kind: NormKind, channels: usize, init: &mut Init) -> Self {
         match kind {
             NormKind::Batch => Self::Batch(
                 BatchNormConfig::new(channels)
@@ -48,7 +48,7 @@ impl Norm {
     }
 
     /// With the scale of a residual branch that begins.
-    fn quiet(self, init: &mut Init) -> Self {
+    pub(super) fn quiet(self, init: &mut Init) -> Self {
         match self {
             Self::Batch(mut norm) => {
                 norm.gamma = init.constant(norm.gamma.dims(), QUIET);
@@ -62,7 +62,7 @@ impl Norm {
     }
 
     /// What a layer without bias can be computed with in one.
-    fn fused(&self, biased: bool, device: &Device) -> Option<FusedNorm> {
+    pub(super) fn fused(&self, biased: bool, device: &Device) -> Option<FusedNorm> {
         match self {
             Self::Batch(norm) if !biased => FusedNorm::new(norm, device),
             _ => None,
@@ -78,7 +78,7 @@ impl Norm {
     }
 
     /// A product `[R, C]` with its bias, normalised.
-    fn behind(&self, bias: Option<&Param<Tensor<1>>>, y: Tensor<2>) -> Tensor<2> {
+    pub(super) fn behind(&self, bias: Option<&Param<Tensor<1>>>, y: Tensor<2>) -> Tensor<2> {
         match (self.with_bias(bias), bias) {
             (Some(norm), _) => norm.rows(y),
             (None, Some(bias)) => self.rows(y + bias.val().unsqueeze()),
@@ -100,7 +100,7 @@ impl Norm {
     }
 
     /// `[R, C, H, W] -> [R, C, H, W]`.
-    fn maps(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(super) fn maps(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
             Self::Batch(norm) => batch_norm_layer(norm, x),
             Self::Layer(norm) => {
@@ -143,6 +143,9 @@ pub struct SpikeLinear {
     /// `[C_out]`; absent in front of BatchNorm, whose shift does the same.
     bias: Option<Param<Tensor<1>>>,
     norm: Norm,
+    /// The norm as inference on a GPU has it, once it is kept.
+    #[module(skip)]
+    folded: Option<FusedNorm>,
 }
 
 impl SpikeLinear {
@@ -153,7 +156,19 @@ impl SpikeLinear {
             weight: init.fan_in(shape, c_in / groups),
             bias: (norm == NormKind::Layer).then(|| init.constant([c_out], 0.0)),
             norm: Norm::new(norm, c_out, init),
+            folded: None,
         }
+    }
+
+    /// The same layer, its norm ready for inference where that is kept ready: on a GPU. Its weights must stay.
+    pub fn folded(mut self) -> Self {
+        self.folded = self.fused(&self.weight.val().device());
+        self
+    }
+
+    fn fused(&self, device: &Device) -> Option<FusedNorm> {
+        let kept = self.folded.clone();
+        kept.or_else(|| self.norm.fused(self.bias.is_some(), device))
     }
 
     /// The same layer with a small scale behind it: the last one of a residual branch, which then begins as little and
@@ -175,9 +190,14 @@ impl SpikeLinear {
         self.computed(x, None)
     }
 
-    /// The same, added to `shortcut [R, C_out]`.
-    pub fn forward_onto(&self, x: Tensor<2>, shortcut: Tensor<2>) -> Tensor<2> {
-        self.computed(x, Some(shortcut))
+    /// The same added to `shortcut [R, C_out]`, and the spikes of the neurons that it arrives at.
+    pub fn forward_onto(&self, x: Tensor<2>, shortcut: Tensor<2>, neuron: &Neuron) -> Fired<2> {
+        match (self.fused(&x.device()), neuron.coded()) {
+            (Some(norm), Some(neurons)) => {
+                norm.linear_fired(self.weight.val(), x, shortcut, neurons)
+            }
+            _ => neuron.fire(self.computed(x, Some(shortcut))),
+        }
     }
 
     /// Spikes `[R, C_out]` of the neurons behind the layer, given its input `[R, C_in]`; what arrives at them too where
@@ -200,13 +220,30 @@ impl SpikeLinear {
                 }
                 _ => {}
             }
+            if let (Some(norm), Some(neurons)) = (self.fused(&x.device()), neuron.coded()) {
+                return (None, norm.linear_spikes(self.weight.val(), x, neurons));
+            }
         }
         let x = self.forward(x);
         (trace.keep(&x), neuron.forward(x))
     }
 
+    /// The layer behind attention, with the products in front of it, where one pass makes all of it: `between` is the
+    /// neurons that the products arrive at, `behind` those that the layer's output does.
+    pub fn attending(
+        &self,
+        products: &Products,
+        between: &Neuron,
+        behind: &Neuron,
+    ) -> Option<Attending> {
+        let (qkv, groups) = products.of_windows()?;
+        let norm = self.fused(&qkv.device())?;
+        let neurons = [between.coded()?, behind.coded()?];
+        Attending::new(norm, self.weight.val(), qkv, groups, neurons)
+    }
+
     fn computed(&self, x: Tensor<2>, shortcut: Option<Tensor<2>>) -> Tensor<2> {
-        match self.norm.fused(self.bias.is_some(), &x.device()) {
+        match self.fused(&x.device()) {
             Some(norm) => norm.linear(self.weight.val(), x, shortcut),
             None => {
                 let y = linear(x, self.weight.val());
@@ -224,145 +261,9 @@ impl SpikeLinear {
     }
 }
 
-fn added<const D: usize>(shortcut: Option<Tensor<D>>, y: Tensor<D>) -> Tensor<D> {
+pub(super) fn added<const D: usize>(shortcut: Option<Tensor<D>>, y: Tensor<D>) -> Tensor<D> {
     match shortcut {
         Some(shortcut) => shortcut + y,
         None => y,
-    }
-}
-
-/// Convolution with normalisation.
-#[derive(Module, Debug)]
-pub struct SpikeConv {
-    conv: Conv2d,
-    norm: Norm,
-    padding: usize,
-}
-
-/// Geometry of a [`SpikeConv`].
-#[derive(Debug, Clone, Copy)]
-pub struct ConvShape {
-    /// Input channels.
-    pub c_in: usize,
-    /// Output channels.
-    pub c_out: usize,
-    /// Side of the kernel.
-    pub kernel: usize,
-    /// Stride.
-    pub stride: usize,
-    /// Channel groups.
-    pub groups: usize,
-}
-
-impl ConvShape {
-    /// Zero padding that divides the side by the stride exactly.
-    pub fn padding(&self) -> usize {
-        (self.kernel + 1 - self.stride) / 2
-    }
-}
-
-impl SpikeConv {
-    /// A convolution of that shape.
-    pub fn new(shape: ConvShape, norm: NormKind, init: &mut Init) -> Self {
-        let ConvShape {
-            c_in,
-            c_out,
-            kernel,
-            stride,
-            groups,
-        } = shape;
-        let pad = shape.padding();
-        let mut conv = Conv2dConfig::new([c_in, c_out], [kernel, kernel])
-            .with_stride([stride, stride])
-            .with_padding(PaddingConfig2d::Explicit(pad, pad, pad, pad))
-            .with_groups(groups)
-            .with_bias(false)
-            .init(init.device());
-        let fan_in = c_in / groups * kernel * kernel;
-        conv.weight = init.fan_in([c_out, c_in / groups, kernel, kernel], fan_in);
-        conv.bias = (norm == NormKind::Layer).then(|| init.constant([c_out], 0.0));
-        Self {
-            conv,
-            norm: Norm::new(norm, c_out, init),
-            padding: pad,
-        }
-    }
-
-    /// See [`SpikeLinear::quiet`].
-    pub fn quiet(mut self, init: &mut Init) -> Self {
-        self.norm = self.norm.quiet(init);
-        self
-    }
-
-    /// `[R, C_in, S, S] -> [R, C_out, S/stride, S/stride]`.
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.computed(x, None)
-    }
-
-    /// The same, added to `shortcut [R, C_out, S/stride, S/stride]`.
-    pub fn forward_onto(&self, x: Tensor<4>, shortcut: Tensor<4>) -> Tensor<4> {
-        self.computed(x, Some(shortcut))
-    }
-
-    /// Spikes of the neurons behind the layer, see [`SpikeLinear::forward_into`].
-    pub fn forward_into(
-        &self,
-        x: Tensor<4>,
-        neuron: &Neuron,
-        trace: &Trace,
-    ) -> (Option<Tensor<4>>, Tensor<4>) {
-        match &self.norm {
-            Norm::Batch(norm)
-                if !trace.watches() && self.conv.bias.is_none() && learns(norm, &x.device()) =>
-            {
-                let y = conv(x, self.conv.weight.val(), self.params());
-                (None, neuron.behind_maps(norm, y))
-            }
-            _ => {
-                let x = self.forward(x);
-                (trace.keep(&x), neuron.forward(x))
-            }
-        }
-    }
-
-    fn computed(&self, x: Tensor<4>, shortcut: Option<Tensor<4>>) -> Tensor<4> {
-        match self.norm.fused(self.conv.bias.is_some(), &x.device()) {
-            Some(norm) => norm.conv(self.conv.weight.val(), self.params(), x, shortcut),
-            None => {
-                let y = conv(x, self.conv.weight.val(), self.params());
-                match (&self.norm, &self.conv.bias, shortcut) {
-                    (Norm::Batch(norm), None, Some(shortcut)) => batch_norm_onto(norm, y, shortcut),
-                    (norm, None, shortcut) => added(shortcut, norm.maps(y)),
-                    (norm, Some(bias), shortcut) => {
-                        let y = y + bias.val().reshape([1, -1, 1, 1]);
-                        added(shortcut, norm.maps(y))
-                    }
-                }
-            }
-        }
-    }
-
-    /// Side of the patches that the images fall into, where each position sees a patch of its own: the layer is a linear
-    /// one then.
-    pub fn patch(&self) -> Option<usize> {
-        let [_, _, kernel, _] = self.conv.weight.dims();
-        let apart = self.conv.stride[0] == kernel && self.padding == 0;
-        (apart && self.conv.groups == 1).then_some(kernel)
-    }
-
-    /// Patches `[P, C_in·k²]`, as [`kernels::Patches`] cuts them, to `[P, C_out]`.
-    pub fn patches(&self, x: Tensor<2>) -> Tensor<2> {
-        let weight = self.conv.weight.val();
-        let [c_out, c_in, height, width] = weight.dims();
-        let weight = weight.reshape([c_out, c_in * height * width]).transpose();
-        self.norm.behind(self.conv.bias.as_ref(), linear(x, weight))
-    }
-
-    fn params(&self) -> ConvParams {
-        ConvParams {
-            stride: self.conv.stride[0],
-            padding: self.padding,
-            groups: self.conv.groups,
-        }
     }
 }

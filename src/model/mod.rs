@@ -11,7 +11,7 @@
 //! | `Readout::{Mean, Weighted, Attention}` over groups: [`ge2mst`] | R | – | "cross-group" remedy |
 //! | `w` window side, `W = w²` tokens, shifted by `w/2`: [`crate::kernels::Windows`] | F | spatial grouping | `window_size` |
 //! | one window side per head group: [`attention`] | R | multi-scale token grouping | – |
-//! | `g_c` channel groups, shuffle: [`layer`] | C, F | – | `channel_groups` |
+//! | `g_c` channel groups, shuffle: [`layer`], [`conv`] | C, F | – | `channel_groups` |
 //! | stem and convolution blocks, then attention blocks: [`stem`], [`block`] | R | network-structure grouping, hybrid attention-convolution framework | one patch convolution |
 //! | [`neuron`] with `ExpGIf`: K steps of weight `2^(K-k)`, G groups, theta | R | ExpG-IF | – |
 //! | `spike_penalty` times [`trace::Regulation::mean_rate`] | R | precise regulation for spike patterns | – |
@@ -32,6 +32,7 @@
 
 pub mod attention;
 pub mod block;
+pub mod conv;
 pub mod event;
 pub mod fold;
 pub mod ge2mst;
@@ -83,6 +84,15 @@ impl Network {
         match self {
             Self::Spiking(network) => Self::Spiking(network.frozen(policy)),
             Self::Dense(network) => Self::Dense(network.frozen(policy)),
+        }
+    }
+
+    /// The same network, off the autodiff graph, for pictures from now on: what depends on its weights alone is computed
+    /// once, so they must stay.
+    pub fn folded(self) -> Self {
+        match self {
+            Self::Spiking(network) => Self::Spiking(network.folded()),
+            dense @ Self::Dense(_) => dense,
         }
     }
 

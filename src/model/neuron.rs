@@ -5,7 +5,8 @@ use super::init::Init;
 use super::trace::{Code, Membrane};
 use crate::config::{Ge2msTConfig, NeuronConfig};
 use crate::kernels::{
-    self, BiasNorm, ExpGIfParams, LifParams, batch_norm_exp_g_if, batch_norm_layer, batch_norm_lif,
+    self, BiasNorm, ExpGIfParams, Fired, LifParams, Neurons, batch_norm_exp_g_if, batch_norm_layer,
+    batch_norm_lif,
 };
 use burn::module::{Module, Param};
 use burn::nn::BatchNorm;
@@ -60,6 +61,26 @@ impl Neuron {
         spikes.reshape(shape)
     }
 
+    /// What arrives, and [`Neuron::forward`] of it.
+    pub fn fire<const D: usize>(&self, potentials: Tensor<D>) -> Fired<D> {
+        let spikes = self.forward(potentials.clone());
+        Fired { potentials, spikes }
+    }
+
+    /// ExpG-IF neurons as a layer in front of them can end with.
+    pub(super) fn coded(&self) -> Option<Neurons> {
+        let (NeuronConfig::ExpGIf { steps, groups, .. }, Some(theta)) = (&self.config, &self.theta)
+        else {
+            return None;
+        };
+        let code = ExpGIfParams {
+            steps: *steps,
+            groups: *groups,
+            lsq_scale: true,
+        };
+        Some((theta.val(), code))
+    }
+
     /// Spikes `[R, C]` behind `norm`, given its input `[R, C]`.
     pub fn behind(&self, norm: &BatchNorm, x: Tensor<2>) -> Tensor<2> {
         match &self.config {
@@ -73,16 +94,9 @@ impl Neuron {
 
     /// The same of `[R, C, ..]`.
     pub fn behind_maps<const D: usize>(&self, norm: &BatchNorm, x: Tensor<D>) -> Tensor<D> {
-        match (&self.config, &self.theta) {
-            (NeuronConfig::ExpGIf { steps, groups, .. }, Some(theta)) => {
-                let code = ExpGIfParams {
-                    steps: *steps,
-                    groups: *groups,
-                    lsq_scale: true,
-                };
-                batch_norm_exp_g_if(norm, x, theta.val(), &code)
-            }
-            _ => self.forward(batch_norm_layer(norm, x)),
+        match self.coded() {
+            Some((theta, code)) => batch_norm_exp_g_if(norm, x, theta, &code),
+            None => self.forward(batch_norm_layer(norm, x)),
         }
     }
 

@@ -12,12 +12,12 @@
 //! Direct coding is the field's (the first convolution is analog); rate coding with noise is the design card's.
 
 use super::block::{ConvBlock, record_maps};
+use super::conv::{ConvShape, SpikeConv};
 use super::init::Init;
-use super::layer::{ConvShape, SpikeConv};
 use super::neuron::Neuron;
 use super::trace::{FanOut, Trace};
 use crate::config::{Ge2msTConfig, InputCoding};
-use crate::kernels::Patches;
+use crate::kernels::{Fired, Patches};
 use burn::module::{Module, Param};
 use burn::tensor::{Distribution, Tensor};
 
@@ -100,15 +100,40 @@ impl Stem {
         Some(self.encode(images, &first.conv))
     }
 
+    /// See [`super::layer::SpikeLinear::folded`].
+    pub(super) fn folded(mut self) -> Self {
+        for stage in &mut self.stages {
+            stage.conv = stage.conv.clone().folded();
+            stage.blocks = stage.blocks.drain(..).map(ConvBlock::folded).collect();
+        }
+        self
+    }
+
     /// Pixels `[B, 3, S, S]` in 0..=1 to membrane potentials of tokens `[T·B, N, C]`.
     pub fn forward(&self, images: Tensor<4>, trace: &mut Trace) -> Tensor<3> {
+        match self.tokens(images, None, trace) {
+            Tokens::Potentials(x) => x,
+            Tokens::Fired(fired) => fired.potentials,
+        }
+    }
+
+    /// The same and the spikes of the neurons that the tokens arrive at.
+    pub fn forward_into(&self, images: Tensor<4>, neuron: &Neuron, trace: &mut Trace) -> Fired<3> {
+        match self.tokens(images, Some(neuron), trace) {
+            Tokens::Potentials(x) => neuron.fire(x),
+            Tokens::Fired(fired) => fired,
+        }
+    }
+
+    /// Tokens, and already the spikes of `behind`, the neurons behind them, where one pass makes both.
+    fn tokens(&self, images: Tensor<4>, behind: Option<&Neuron>, trace: &mut Trace) -> Tokens {
         let [batch, _, height, width] = images.dims();
         if let Some((conv, patch)) = self.patches() {
             let x = conv.patches(self.cut(images, patch));
             let (tokens, channels) = (height / patch * (width / patch), x.dims()[1]);
             let x = x.reshape([self.drawn(), batch, tokens, channels]);
             let x = self.over_time(x, [self.steps, 1, 1, channels]);
-            return x.reshape([self.steps * batch, tokens, channels]);
+            return Tokens::Potentials(x.reshape([self.steps * batch, tokens, channels]));
         }
         let mut handed = Handed::Potentials(images);
         for (index, stage) in self.stages.iter().enumerate() {
@@ -123,7 +148,14 @@ impl Stem {
                         stage.fan_out(&spikes),
                         trace,
                     );
-                    stage.hand_on(spikes, self.stages.get(index + 1), trace)
+                    let next = self.stages.get(index + 1);
+                    let last = next.is_none() && stage.blocks.is_empty();
+                    if let Some(behind) = behind.filter(|_| last)
+                        && let Some(fired) = stage.conv.tokens_into(&spikes, behind)
+                    {
+                        return Tokens::of_rows(fired, spikes.dims()[0]);
+                    }
+                    stage.hand_on(spikes, next, trace)
                 }
             };
             for block in &stage.blocks {
@@ -132,7 +164,7 @@ impl Stem {
         }
         let x = handed.potentials();
         let [rows, channels, side, _] = x.dims();
-        x.reshape([rows, channels, side * side]).swap_dims(1, 2)
+        Tokens::Potentials(x.reshape([rows, channels, side * side]).swap_dims(1, 2))
     }
 
     /// The only convolution and the side of its patches.
@@ -187,6 +219,25 @@ impl Stem {
                 patches.cut_noisy(images, noise)
             }
         }
+    }
+}
+
+/// What the last stage leaves, `[T·B, N, C]`.
+#[allow(clippy::large_enum_variant)] // One at a time; the tensors inside are handles.
+enum Tokens {
+    Potentials(Tensor<3>),
+    Fired(Fired<3>),
+}
+
+impl Tokens {
+    /// Tokens `[R·N, C]` of R rows.
+    fn of_rows(fired: Fired<2>, rows: usize) -> Self {
+        let [all, channels] = fired.spikes.dims();
+        let split = |x: Tensor<2>| x.reshape([rows, all / rows, channels]);
+        Self::Fired(Fired {
+            potentials: split(fired.potentials),
+            spikes: split(fired.spikes),
+        })
     }
 }
 

@@ -17,6 +17,7 @@ use crate::model::{Network, Output};
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, ExecutionError, Tensor, TensorData, Transaction};
+use std::cell::OnceCell;
 
 /// Red, green and blue of a [`Batch`].
 const CHANNELS: usize = 3;
@@ -28,6 +29,8 @@ pub struct Session {
     network: Network,
     optim: FlatAdamW,
     step: u64,
+    /// The network as pictures are shown to it, from the first one until its weights change.
+    inference: OnceCell<Network>,
 }
 
 impl Session {
@@ -48,6 +51,7 @@ impl Session {
             network,
             optim: FlatAdamW::default(),
             step: 0,
+            inference: OnceCell::new(),
         };
         session.apply_freeze();
         Ok(session)
@@ -92,10 +96,11 @@ impl Session {
     /// Measures the running statistics of BatchNorm layers on a batch, before the first step. Fresh ones (mean 0,
     /// variance 1) say nothing about the data, and a spiking network that believes them is silent: it gives every
     /// picture the same answer. A dense network has none. Training begins as if this had not been called.
-    pub fn calibrate(&self, batch: &Batch) {
+    pub fn calibrate(&mut self, batch: &Batch) {
         if self.step > 0 || matches!(self.network, Network::Dense(_)) {
             return;
         }
+        self.inference.take();
         let trace = Trace::passing(Counting::Nothing);
         let output = at_step(0, || self.network.traced(self.upload(batch), trace));
         // For gradients that nobody wants: burn lets a graph go, and all that it keeps, once it was gone back through.
@@ -141,6 +146,7 @@ impl Session {
         wanted: Tensor<2>,
         counting: bool,
     ) -> StepStats {
+        self.inference.take();
         let train = self.config.train.clone();
         if self.is_rate_coded() {
             self.device.seed(self.config.seed.wrapping_add(self.step));
@@ -190,7 +196,7 @@ impl Session {
     /// # Errors
     /// When the device fails.
     pub async fn infer(&self, batch: &Batch) -> Result<(Vec<Vec<f32>>, Trace), ExecutionError> {
-        let output = self.network.valid().forward(self.pictures(batch));
+        let output = self.inference().forward(self.pictures(batch));
         let logits: Vec<f32> = output
             .logits
             .into_data_async()
@@ -209,7 +215,7 @@ impl Session {
     /// # Errors
     /// When the device fails.
     pub async fn features(&self, batch: &Batch) -> Result<Vec<f32>, ExecutionError> {
-        let features = self.network.valid().features(self.pictures(batch));
+        let features = self.inference().features(self.pictures(batch));
         Ok(features.into_data_async().await?.iter::<f32>().collect())
     }
 
@@ -273,6 +279,7 @@ impl Session {
     /// # Errors
     /// Any other tensor that differs.
     pub fn with_weights(mut self, member: &Member) -> Result<Self, Misfit> {
+        self.inference.take();
         let mut weights = member.weights.clone();
         let is_head = |name: &str| name.split('.').any(|part| part == "head");
         let other_classes = member.config.data.dataset != self.config.data.dataset;
@@ -299,7 +306,13 @@ impl Session {
             network: self.network.clone(),
             optim: self.optim.clone(),
             step: self.step,
+            inference: OnceCell::new(),
         }
+    }
+
+    /// The network off the autodiff graph.
+    fn inference(&self) -> &Network {
+        self.inference.get_or_init(|| self.network.valid().folded())
     }
 
     /// The network as it is (autodiff device).
@@ -335,6 +348,7 @@ impl Session {
     /// Make the network and the optimiser's mask follow the freeze policy.
     fn apply_freeze(&mut self) {
         let policy = self.config.train.freeze;
+        self.inference.take();
         self.network = self.network.clone().frozen(policy);
         self.optim.forget_weights();
     }

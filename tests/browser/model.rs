@@ -71,7 +71,41 @@ async fn dispatches_of_a_dense_transformer() {
     assert!(image <= 20.0, "{image} dispatches a picture");
 }
 
-/// One picture through the network that the page opens with; issue 6 allows 60.
+/// What inference keeps ready is made anew when weights or statistics change.
+#[wasm_bindgen_test]
+async fn pictures_are_seen_with_the_weights_as_they_are() {
+    for device in cpu_and_gpu().await {
+        let run = preset("tiny-exp", DatasetKind::Synthetic).expect("listed");
+        let data = synthetic::generate(5, 8, 2);
+        let batch = eval_batch(&data.train, 0..8);
+        let pictures = eval_batch(&data.held_out, 0..2);
+        let mut session = Session::new(run, &device).expect("the configuration is valid");
+        let mut said = Vec::new();
+        for change in 0..4 {
+            match change {
+                0 => {}
+                1 => session.calibrate(&batch),
+                2 => drop(session.step(&batch)),
+                _ => {
+                    let mut other = Session::new(session.config().clone(), &device).expect("valid");
+                    other.step(&batch);
+                    other.step(&batch);
+                    let member = other.save("other").await.expect("it reads back");
+                    session = session.with_weights(&member).expect("the same network");
+                }
+            }
+            let logits = session.infer(&pictures).await.expect("it reads back").0;
+            let member = session.save("own").await.expect("it reads back");
+            let fresh = Session::restore(&member, &device).expect("the same network");
+            let expected = fresh.infer(&pictures).await.expect("it reads back").0;
+            assert_eq!(logits, expected, "after change {change} on {device:?}");
+            assert!(!said.contains(&logits), "change {change} changed nothing");
+            said.push(logits);
+        }
+    }
+}
+
+/// One picture through the network that the page opens with; issue 6 allows 60, and aims at 25.
 #[wasm_bindgen_test]
 async fn dispatches_of_a_picture() {
     let [_, gpu] = cpu_and_gpu().await;
@@ -87,7 +121,7 @@ async fn dispatches_of_a_picture() {
     }
     console_log!("dispatches: {image} a picture of small");
     assert!(image > 0.0, "nothing was counted");
-    assert!(image <= 60.0, "{image} dispatches a picture");
+    assert!(image <= 25.0, "{image} dispatches a picture");
 }
 
 /// Counts in `globalThis.dispatches` from here on.

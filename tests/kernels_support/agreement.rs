@@ -3,6 +3,8 @@
 
 #[path = "dense_figures.rs"]
 mod dense;
+#[path = "inference_figures.rs"]
+mod inference;
 #[path = "spiking_figures.rs"]
 mod spiking;
 
@@ -16,9 +18,10 @@ use gemst::kernels::{
     ConvParams, ExpGIfParams, LifParams, exp_g_if_spikes, exp_g_if_with, lif,
     softmax_cross_entropy, spike_count,
 };
+use inference::{attended_figures, synapse_figures};
 use spiking::{
     batch_norm_figures, bias_norm_figures, conv_figures, gw_ssa_figures, linear_figures,
-    norm_exp_g_if_figures, norm_lif_figures, synapse_figures, turned_linear_figures,
+    norm_exp_g_if_figures, norm_lif_figures, turned_linear_figures,
 };
 
 /// Named numbers, in the same order on every device.
@@ -97,6 +100,13 @@ pub async fn figures(device: &Device) -> Figures {
         turned_linear_figures(&device, layer, &mut figures).await;
     }
     synapse_figures(&device, 3, [4, 8, 12, 8], 3, 2, &mut figures).await;
+    // Large blocks, of one group, and sums that threads share.
+    synapse_figures(&device, 130, [1, 6, 70, 12], 3, 1, &mut figures).await;
+    synapse_figures(&device, 5, [1, 600, 7, 2], 1, 1, &mut figures).await;
+    // A token a thread; two; and heads whose spikes cannot share a buffer, which stay apart.
+    attended_figures(&device, 1, [8, 4, 2, 32], true, &mut figures).await;
+    attended_figures(&device, 9, [8, 4, 2, 8], false, &mut figures).await;
+    attended_figures(&device, 1, [3, 3, 1, 3], false, &mut figures).await;
     // No side and no number of channels is a multiple of a thread's block; a stride that leaves pixels out; sums that
     // threads share, in the first, in large blocks in the last but one, and sums that each has for itself; blocks that
     // are large, of maps and of weights.

@@ -1,12 +1,12 @@
-//! The figures of the spiking network's attention and of its synapses at inference.
+//! The figures of the spiking network's attention and synapses.
 
 use super::{Figures, grid, push};
-use burn::module::{Param, RunningState};
+use burn::module::Param;
 use burn::nn::{BatchNorm, BatchNormConfig};
 use burn::tensor::{Device, Tensor};
 use gemst::kernels::{
-    BiasNorm, ConvParams, ExpGIfParams, FusedNorm, HeadWindows, LifParams, Windows,
-    batch_norm_exp_g_if, batch_norm_layer, batch_norm_lif, batch_norm_onto, conv, gw_ssa, linear,
+    BiasNorm, ConvParams, ExpGIfParams, HeadWindows, LifParams, Windows, batch_norm_exp_g_if,
+    batch_norm_layer, batch_norm_lif, batch_norm_onto, conv, gw_ssa, linear,
 };
 use std::sync::Arc;
 
@@ -263,82 +263,4 @@ pub async fn conv_figures(
     push(figures, format!("{name} x's"), gradient).await;
     let gradient = weight.grad(&grads).expect("tracked");
     push(figures, format!("{name} weight's"), gradient).await;
-}
-
-/// BatchNorm of `channels` channels that has seen something.
-fn seasoned(device: &Device, channels: usize) -> BatchNorm {
-    let vector = |stride: usize| grid(channels, stride, 64).reshape::<1>(device, [channels]);
-    let mut norm = BatchNormConfig::new(channels)
-        .with_epsilon(1e-2)
-        .init(device);
-    norm.gamma = Param::from_tensor(vector(5));
-    norm.beta = Param::from_tensor(vector(7));
-    norm.running_mean = RunningState::new(vector(3));
-    norm.running_var = RunningState::new(vector(13).abs() + 0.5);
-    norm
-}
-
-/// A grouped linear layer and a convolution with their norms: alone, onto a shortcut that is used again, and onto one
-/// that is not.
-pub async fn synapse_figures(
-    device: &Device,
-    rows: usize,
-    [groups, c_in, c_out, side]: [usize; 4],
-    kernel: usize,
-    stride: usize,
-    figures: &mut Figures,
-) {
-    let device = &device.clone().inner();
-    let fuses = *device != Device::flex();
-    let name = format!("synapse {rows} {groups} {c_in} {c_out} {side} {kernel} {stride}");
-    let norm = seasoned(device, groups * c_out);
-
-    let x = grid(rows * groups * c_in, 23, 160).reshape::<2>(device, [rows, groups * c_in]);
-    let weight = grid(groups * c_in * c_out, 29, 64).reshape::<3>(device, [groups, c_in, c_out]);
-    let shortcut = || grid(rows * groups * c_out, 31, 160).reshape(device, [rows, groups * c_out]);
-    let layer = |onto: Option<Tensor<2>>| match FusedNorm::new(&norm, device) {
-        Some(fused) => {
-            assert!(fuses, "{name}: fused on the CPU");
-            fused.linear(weight.clone(), x.clone(), onto)
-        }
-        None => {
-            assert!(!fuses, "{name}: not fused");
-            let y = x.clone().reshape([rows, groups, c_in]).permute([1, 0, 2]);
-            let y = y.matmul(weight.clone()).permute([1, 2, 0]);
-            let y = batch_norm_layer(&norm, y.reshape([rows, groups * c_out]));
-            onto.map_or(y.clone(), |onto| y + onto)
-        }
-    };
-    let kept: Tensor<2> = shortcut();
-    push(figures, format!("{name} linear"), layer(None)).await;
-    let onto = layer(Some(kept.clone()));
-    push(figures, format!("{name} linear onto"), onto).await;
-    push(figures, format!("{name} linear's shortcut"), kept).await;
-    let onto = layer(Some(shortcut()));
-    push(figures, format!("{name} linear in place"), onto).await;
-
-    let p = ConvParams {
-        stride,
-        padding: (kernel + 1 - stride) / 2,
-        groups,
-    };
-    let x = grid(rows * groups * c_in * side * side, 23, 160)
-        .reshape::<4>(device, [rows, groups * c_in, side, side]);
-    let weight = grid(groups * c_out * c_in * kernel * kernel, 29, 64)
-        .reshape::<4>(device, [groups * c_out, c_in, kernel, kernel]);
-    let layer = |onto: Option<Tensor<4>>| match FusedNorm::new(&norm, device) {
-        Some(fused) => fused.conv(weight.clone(), p, x.clone(), onto),
-        None => {
-            let y = batch_norm_layer(&norm, conv(x.clone(), weight.clone(), p));
-            onto.map_or(y.clone(), |onto| y + onto)
-        }
-    };
-    let y = layer(None);
-    let shape = y.dims();
-    push(figures, format!("{name} conv"), y).await;
-    let shortcut = grid(shape.iter().product(), 31, 160).reshape::<4>(device, shape);
-    let onto = layer(Some(shortcut.clone()));
-    push(figures, format!("{name} conv onto"), onto).await;
-    let onto = layer(Some(shortcut));
-    push(figures, format!("{name} conv in place"), onto).await;
 }

@@ -8,7 +8,7 @@ mod weights;
 
 use super::{ConvGrad, ConvOps, ConvParams};
 use crate::kernels::cube::{
-    block::{Deal, add_line, spread, zeros},
+    block::{Deal, Spread, add_line, spread, zeros},
     empty,
 };
 use burn::backend::{TensorMetadata, ops::ModuleOps, tensor::FloatTensor};
@@ -18,35 +18,41 @@ use cubecl::prelude::*;
 
 /// Sides of the kernel and of the maps, and the channels: of what is read and of what is written.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
-struct Geometry {
-    kernel: u32,
-    stride: u32,
-    padding: u32,
-    from_channels: u32,
-    from_height: u32,
-    from_width: u32,
-    to_channels: u32,
-    to_height: u32,
-    to_width: u32,
+pub(in crate::kernels) struct Geometry {
+    pub kernel: u32,
+    pub stride: u32,
+    pub padding: u32,
+    pub from_channels: u32,
+    pub from_height: u32,
+    pub from_width: u32,
+    pub to_channels: u32,
+    pub to_height: u32,
+    pub to_width: u32,
 }
 
-/// `to [R, C_to, H_to, W_to]`, each position the sum over `from [R, C_from, H_from, W_from]` under the kernel: forward,
-/// or back to the inputs, where a position is under those outputs that are a multiple of the stride away. There the
-/// positions of a block leave the same remainders when divided by the stride, so that a tap reaches all of them or none.
-#[cube(launch_unchecked)]
-fn gather_kernel(
+/// A thread's block of sums, channels by positions, and where its positions are.
+#[derive(CubeType)]
+pub(in crate::kernels) struct Gathered {
+    pub sums: Sequence<RuntimeCell<f32>>,
+    pub maps: Array<u32>,
+    pub lines: Array<u32>,
+    pub columns: Array<u32>,
+}
+
+/// Each position the sum over `from [R, C_from, H_from, W_from]` under the kernel: forward, or back to the inputs, where a
+/// position is under those outputs that are a multiple of the stride away. There the positions of a block leave the same
+/// remainders when divided by the stride, so that a tap reaches all of them or none. What of the block lies outside is
+/// clamped to the last channel and position.
+#[cube]
+pub(in crate::kernels) fn gathered(
     from: &[f32],
     w: &[f32],
-    to: &mut [f32],
+    own: &Spread,
     rows: u32,
-    blocks: u32,
     g: &Geometry,
     #[comptime] side: usize,
     #[comptime] backward: bool,
-) {
-    if ABSOLUTE_POS as u32 >= blocks {
-        terminate!();
-    }
+) -> Gathered {
     let apart = if comptime!(backward) {
         g.stride
     } else {
@@ -54,10 +60,9 @@ fn gather_kernel(
     };
     let (height, width) = (g.to_height.div_ceil(apart), g.to_width.div_ceil(apart));
     let positions = rows * height * width;
-    let own = spread(ABSOLUTE_POS as u32, g.to_channels, positions, side);
     let (first_line, first_column) = (own.matrix / apart, own.matrix % apart);
 
-    let (from_size, to_size) = (g.from_height * g.from_width, g.to_height * g.to_width);
+    let from_size = g.from_height * g.from_width;
     let taps = g.kernel * g.kernel;
     // Distances in the weights, `[C_out, C_in, k, k]`, between channels read and between channels written.
     let (w_from, w_to) = if comptime!(backward) {
@@ -129,16 +134,44 @@ fn gather_kernel(
             }
         }
     }
+    Gathered {
+        sums,
+        maps,
+        lines,
+        columns,
+    }
+}
+
+/// `to [R, C_to, H_to, W_to]` of the sums.
+#[cube(launch_unchecked)]
+fn gather_kernel(
+    from: &[f32],
+    w: &[f32],
+    to: &mut [f32],
+    rows: u32,
+    blocks: u32,
+    positions: u32,
+    g: &Geometry,
+    #[comptime] side: usize,
+    #[comptime] backward: bool,
+) {
+    if ABSOLUTE_POS as u32 >= blocks {
+        terminate!();
+    }
+    let own = spread(ABSOLUTE_POS as u32, g.to_channels, positions, side);
+    let sums = gathered(from, w, &own, rows, g, side, backward);
+    let to_size = g.to_height * g.to_width;
     #[unroll]
     for j in 0..side {
+        let (line, column) = (sums.lines[j], sums.columns[j]);
         let there = own.left + j as u32 * own.across < positions;
-        let inside = there && lines[j] < g.to_height && columns[j] < g.to_width;
-        let at = maps[j] * g.to_channels * to_size + lines[j] * g.to_width + columns[j];
+        let inside = there && line < g.to_height && column < g.to_width;
+        let at = sums.maps[j] * g.to_channels * to_size + line * g.to_width + column;
         #[unroll]
         for i in 0..side {
             let channel = own.top + i as u32 * own.down;
             if inside && channel < g.to_channels {
-                to[(at + channel * to_size) as usize] = sums[i * side + j].read();
+                to[(at + channel * to_size) as usize] = sums.sums[i * side + j].read();
             }
         }
     }
@@ -149,7 +182,12 @@ fn map(shape: &Shape) -> [u32; 3] {
     [shape[1] as u32, shape[2] as u32, shape[3] as u32]
 }
 
-fn geometry(from: &Shape, to: &Shape, kernel: usize, p: ConvParams) -> GeometryLaunch {
+pub(in crate::kernels) fn geometry(
+    from: &Shape,
+    to: &Shape,
+    kernel: usize,
+    p: ConvParams,
+) -> GeometryLaunch {
     let ([c, h, w], [to_c, to_h, to_w]) = (map(from), map(to));
     let [kernel, stride, padding] = [kernel, p.stride, p.padding].map(|x| x as u32);
     GeometryLaunch::new(kernel, stride, padding, c, h, w, to_c, to_h, to_w)
@@ -186,6 +224,7 @@ fn gather(
             to.clone().into_buffer_arg(),
             rows,
             deal.blocks as u32,
+            positions as u32,
             g,
             deal.side,
             backward,

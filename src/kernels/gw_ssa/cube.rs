@@ -9,31 +9,23 @@ use crate::kernels::cube::{
     empty, grid,
     heads::{Deal, add, dot, read, write},
     like,
-    windows::{Geometry, GeometryLaunch, partner, place},
+    windows::{Geometry, GeometryLaunch, Place, partner, place},
 };
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::prelude::*;
 
-/// A thread for each [`crate::kernels::cube::windows::Place`].
-#[cube(launch_unchecked)]
-fn forward_kernel<N: Size>(
+/// What the thread's tokens mix, a head's channels of the one after the other.
+#[cube]
+pub(in crate::kernels) fn mixed<N: Size>(
     qkv: &[Vector<f32, N>],
-    y: &mut [f32],
-    first: &Geometry,
-    second: &Geometry,
-    units: u32,
-    channels: u32,
+    at: &Place,
+    channels: usize,
     #[comptime] d: usize,
     #[comptime] each: usize,
-) {
-    if ABSOLUTE_POS >= units as usize {
-        terminate!();
-    }
+) -> Array<f32> {
     let n = N::value().comptime();
-    let channels = channels as usize;
-    let at = place(first, second, d, each);
     let (line, past, first) = (3 * channels / n, channels / n, at.first / n);
     let tokens = at.geometry.side * at.geometry.side;
     let mut q = Array::<f32>::new(comptime!(each * d));
@@ -48,7 +40,7 @@ fn forward_kernel<N: Size>(
         }
     }
     for inside in 0..at.geometry.window * at.geometry.window {
-        let other = partner(inside, &at, tokens);
+        let other = partner(inside, at, tokens);
         if other < tokens {
             let k_at = (at.picture + other as usize) * line + past + first;
             let k = read(qkv, k_at, d);
@@ -61,11 +53,32 @@ fn forward_kernel<N: Size>(
         }
     }
     #[unroll]
+    for c in 0..comptime!(each * d) {
+        sums[c] *= at.geometry.scale;
+    }
+    sums
+}
+
+/// A thread for each [`Place`].
+#[cube(launch_unchecked)]
+fn forward_kernel<N: Size>(
+    qkv: &[Vector<f32, N>],
+    y: &mut [f32],
+    first: &Geometry,
+    second: &Geometry,
+    units: u32,
+    channels: u32,
+    #[comptime] d: usize,
+    #[comptime] each: usize,
+) {
+    if ABSOLUTE_POS >= units as usize {
+        terminate!();
+    }
+    let channels = channels as usize;
+    let at = place(first, second, d, each);
+    let sums = mixed(qkv, &at, channels, d, each);
+    #[unroll]
     for r in 0..each {
-        #[unroll]
-        for c in 0..d {
-            sums[r * d + c] *= at.geometry.scale;
-        }
         write(y, (at.row + r) * channels + at.first, &sums, r * d, d);
     }
 }
@@ -144,16 +157,16 @@ fn backward_kernel<N: Size>(
 }
 
 /// Groups that one launch serves: two, or one and nothing.
-struct Launch {
-    first: GeometryLaunch,
-    second: GeometryLaunch,
-    heads: usize,
-    d: usize,
+pub(in crate::kernels) struct Launch {
+    pub first: GeometryLaunch,
+    pub second: GeometryLaunch,
+    pub heads: usize,
+    pub d: usize,
     /// Whether two tokens side by side, the first in an even column, are in the same region of a window in every group.
-    even: bool,
+    pub even: bool,
 }
 
-fn launches(groups: &HeadGroups) -> impl Iterator<Item = Launch> {
+pub(in crate::kernels) fn launches(groups: &HeadGroups) -> impl Iterator<Item = Launch> {
     let alike = groups.chunk_by(|a, b| a.d == b.d);
     alike
         .flat_map(|groups| groups.chunks(2))

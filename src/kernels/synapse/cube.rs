@@ -1,296 +1,182 @@
-//! A thread for each element of the output. The shortcut is the output: it is added to in place, which spares a buffer
-//! where WebGPU allows eight.
+//! The product's blocks of sums, and the convolution's, ended by what stands behind the layer. The shortcut is where the
+//! potentials go: it is added to in place, which spares a buffer where WebGPU allows eight.
 
-use super::SynapseOps;
+#![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
+
+mod conv;
+mod linear;
+
+use super::{Behind, SynapseOps};
 use crate::kernels::ConvParams;
 use crate::kernels::cube::{empty, grid};
-use burn::backend::{TensorMetadata, ops::FloatTensorOps, tensor::FloatTensor};
+use crate::kernels::exp_g_if::cube::output;
+use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
 use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::prelude::*;
 
+/// What a kernel does with a sum; the shape of its code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Ending {
+    /// Adds to the potentials that are there.
+    onto: bool,
+    potentials: bool,
+    spikes: bool,
+}
+
+impl Behind {
+    fn ending(self) -> Ending {
+        Ending {
+            onto: self.shortcut,
+            potentials: self.potentials,
+            spikes: self.neurons.is_some(),
+        }
+    }
+
+    /// The highest code.
+    fn top(self) -> f32 {
+        self.neurons.map_or(0.0, |code| code.top() as f32)
+    }
+}
+
+/// Ends the sum of output channel `channel` of `channels`, which belongs at `place`. What `ending` has not is not
+/// looked at.
 #[cube]
-fn normalised(
+fn end(
     sum: f32,
     channel: usize,
-    gamma: &[f32],
-    beta: &[f32],
-    mean: &[f32],
-    var: &[f32],
-    epsilon: f32,
-) -> f32 {
-    let deviation = (var[channel] + epsilon).sqrt();
-    (sum - mean[channel]) / deviation * gamma[channel] + beta[channel]
+    channels: usize,
+    place: usize,
+    affine: &[f32],
+    theta: &[f32],
+    potentials: &mut [f32],
+    spikes: &mut [f32],
+    top: f32,
+    #[comptime] ending: Ending,
+) {
+    let mut z = sum * affine[channel] + affine[channels + channel];
+    if comptime!(ending.onto) {
+        z += potentials[place];
+    }
+    if comptime!(ending.potentials) {
+        potentials[place] = z;
+    }
+    if comptime!(ending.spikes) {
+        spikes[place] = output(z, theta[0], top);
+    }
 }
 
 #[cube(launch)]
-fn linear_kernel(
-    x: &[f32],
-    weight: &[f32],
+fn folded_kernel(
     gamma: &[f32],
     beta: &[f32],
     mean: &[f32],
     var: &[f32],
-    y: &mut [f32],
+    affine: &mut [f32],
     epsilon: f32,
-    groups: u32,
-    c_in: u32,
-    c_out: u32,
-    #[comptime] onto: bool,
 ) {
-    if ABSOLUTE_POS >= y.len() {
+    let c = ABSOLUTE_POS;
+    let channels = gamma.len();
+    if c >= channels {
         terminate!();
     }
-    let (groups, c_in, c_out) = (groups as usize, c_in as usize, c_out as usize);
-    let row = ABSOLUTE_POS / (groups * c_out);
-    let channel = ABSOLUTE_POS % (groups * c_out);
-    let group = channel % groups;
-    let first = (row * groups + group) * c_in;
-    let column = group * c_in * c_out + channel / groups;
-    let mut sum = 0.0f32;
-    for c in 0..c_in {
-        sum += x[first + c] * weight[column + c * c_out];
-    }
-    let value = normalised(sum, channel, gamma, beta, mean, var, epsilon);
-    if onto {
-        y[ABSOLUTE_POS] += value;
-    } else {
-        y[ABSOLUTE_POS] = value;
-    }
+    let scale = gamma[c] / (var[c] + epsilon).sqrt();
+    affine[c] = scale;
+    affine[channels + c] = beta[c] - mean[c] * scale;
 }
 
-/// Sides and channels of a convolution.
-#[derive(CubeType, CubeLaunch, Clone, Copy)]
-struct Geometry {
-    side: u32,
-    out_side: u32,
-    /// Input channels of a group.
-    c_in: u32,
-    c_out: u32,
-    groups: u32,
-    stride: u32,
-    padding: u32,
+/// A shortcut to add to in place: itself where nobody else reads it, or a copy.
+pub(in crate::kernels) fn owned(shortcut: CubeTensor) -> CubeTensor {
+    if shortcut.can_mut() && shortcut.is_contiguous() {
+        return shortcut;
+    }
+    into_contiguous(shortcut).copy()
 }
 
-#[cube(launch)]
-fn conv_kernel(
-    x: &[f32],
-    weight: &[f32],
-    gamma: &[f32],
-    beta: &[f32],
-    mean: &[f32],
-    var: &[f32],
-    y: &mut [f32],
-    epsilon: f32,
-    at: &Geometry,
-    #[comptime] kernel: u32,
-    #[comptime] onto: bool,
-) {
-    if ABSOLUTE_POS >= y.len() {
-        terminate!();
-    }
-    let position = ABSOLUTE_POS as u32;
-    let column = position % at.out_side;
-    let line = position / at.out_side % at.out_side;
-    let map = position / (at.out_side * at.out_side);
-    let channel = map % at.c_out;
-    let row = map / at.c_out;
-    let group = channel / (at.c_out / at.groups);
-    let first = (row * at.groups + group) * at.c_in;
-    let taps = comptime!((kernel * kernel) as usize);
-    let mut sum = 0.0f32;
-    for c in 0..at.c_in {
-        let from = (first + c) * at.side * at.side;
-        let factors = ((channel * at.c_in + c) as usize) * taps;
-        #[unroll]
-        for u in 0..kernel {
-            // Below zero wraps around and is outside too.
-            let i = line * at.stride + u - at.padding;
-            #[unroll]
-            for v in 0..kernel {
-                let j = column * at.stride + v - at.padding;
-                if i < at.side && j < at.side {
-                    let factor = weight[factors + comptime!((u * kernel + v) as usize)];
-                    sum += x[(from + i * at.side + j) as usize] * factor;
-                }
-            }
-        }
-    }
-    let value = normalised(sum, channel as usize, gamma, beta, mean, var, epsilon);
-    if onto {
-        y[ABSOLUTE_POS] += value;
-    } else {
-        y[ABSOLUTE_POS] = value;
-    }
+/// Where a layer's outputs go.
+struct Outputs {
+    potentials: CubeTensor,
+    spikes: CubeTensor,
+    ending: Ending,
 }
 
-/// Where a layer's output goes: onto a shortcut that nobody else reads, or into new memory and then onto it.
-struct Output {
-    y: CubeTensor,
-    onto: bool,
-    shortcut: Option<CubeTensor>,
-}
-
-impl Output {
-    fn new(on: &CubeTensor, shape: Shape, shortcut: Option<CubeTensor>) -> Self {
-        match shortcut {
-            Some(shortcut) if shortcut.can_mut() && shortcut.is_contiguous() => Self {
-                y: shortcut,
-                onto: true,
-                shortcut: None,
+impl Outputs {
+    fn new(on: &CubeTensor, shape: Shape, shortcut: CubeTensor, behind: Behind) -> Self {
+        let ending = behind.ending();
+        // What no kernel writes.
+        let nothing = || empty(on, Shape::from([1]));
+        let new = || empty(on, shape.clone());
+        Self {
+            potentials: match ending {
+                Ending { onto: true, .. } => owned(shortcut),
+                Ending {
+                    potentials: true, ..
+                } => new(),
+                _ => nothing(),
             },
-            shortcut => Self {
-                y: empty(on, shape),
-                onto: false,
-                shortcut,
-            },
+            spikes: if ending.spikes { new() } else { nothing() },
+            ending,
         }
     }
 
-    fn finish(self) -> CubeTensor {
-        match self.shortcut {
-            None => self.y,
-            Some(shortcut) => CubeBackend::float_add(self.y, shortcut),
+    fn finish(self) -> (CubeTensor, CubeTensor) {
+        match self.ending {
+            Ending {
+                potentials: false, ..
+            } => (self.spikes.clone(), self.spikes),
+            Ending { spikes: false, .. } => (self.potentials.clone(), self.potentials),
+            _ => (self.potentials, self.spikes),
         }
     }
-}
-
-fn linear(
-    shortcut: Option<CubeTensor>,
-    x: CubeTensor,
-    weight: CubeTensor,
-    vectors: [CubeTensor; 4],
-    epsilon: f32,
-) -> CubeTensor {
-    let [x, weight] = [x, weight].map(into_contiguous);
-    let [gamma, beta, mean, var] = vectors.map(into_contiguous);
-    let [rows, groups, c_in, c_out] = [
-        x.shape()[0],
-        weight.shape()[0],
-        weight.shape()[1],
-        weight.shape()[2],
-    ];
-    let out = Output::new(&x, Shape::from([rows, groups * c_out]), shortcut);
-    let (count, dim) = grid(&x, rows * groups * c_out);
-    linear_kernel::launch(
-        &out.y.client,
-        count,
-        dim,
-        x.into_buffer_arg(),
-        weight.into_buffer_arg(),
-        gamma.into_buffer_arg(),
-        beta.into_buffer_arg(),
-        mean.into_buffer_arg(),
-        var.into_buffer_arg(),
-        out.y.clone().into_buffer_arg(),
-        epsilon,
-        groups as u32,
-        c_in as u32,
-        c_out as u32,
-        out.onto,
-    );
-    out.finish()
-}
-
-fn conv(
-    shortcut: Option<CubeTensor>,
-    x: CubeTensor,
-    weight: CubeTensor,
-    vectors: [CubeTensor; 4],
-    epsilon: f32,
-    p: ConvParams,
-) -> CubeTensor {
-    let [x, weight] = [x, weight].map(into_contiguous);
-    let [gamma, beta, mean, var] = vectors.map(into_contiguous);
-    let (input, taps) = (x.shape(), weight.shape());
-    let shape = p.output_shape(&input, &taps);
-    let geometry = GeometryLaunch::new(
-        input[3] as u32,
-        shape[3] as u32,
-        taps[1] as u32,
-        taps[0] as u32,
-        p.groups as u32,
-        p.stride as u32,
-        p.padding as u32,
-    );
-    let (count, dim) = grid(&x, shape.num_elements());
-    let out = Output::new(&x, shape, shortcut);
-    conv_kernel::launch(
-        &out.y.client,
-        count,
-        dim,
-        x.into_buffer_arg(),
-        weight.into_buffer_arg(),
-        gamma.into_buffer_arg(),
-        beta.into_buffer_arg(),
-        mean.into_buffer_arg(),
-        var.into_buffer_arg(),
-        out.y.clone().into_buffer_arg(),
-        epsilon,
-        geometry,
-        taps[2] as u32,
-        out.onto,
-    );
-    out.finish()
 }
 
 impl SynapseOps for CubeBackend {
+    fn norm_folded(
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        var: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> FloatTensor<Self> {
+        let [gamma, beta, mean, var] = [gamma, beta, mean, var].map(into_contiguous);
+        let channels = gamma.shape().num_elements();
+        let affine = empty(&gamma, Shape::from([2, channels]));
+        let (count, dim) = grid(&gamma, channels);
+        folded_kernel::launch(
+            &affine.client,
+            count,
+            dim,
+            gamma.into_buffer_arg(),
+            beta.into_buffer_arg(),
+            mean.into_buffer_arg(),
+            var.into_buffer_arg(),
+            affine.clone().into_buffer_arg(),
+            epsilon,
+        );
+        affine
+    }
+
     fn linear_norm(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        beta: FloatTensor<Self>,
-        mean: FloatTensor<Self>,
-        var: FloatTensor<Self>,
-        epsilon: f32,
-    ) -> FloatTensor<Self> {
-        linear(None, x, weight, [gamma, beta, mean, var], epsilon)
-    }
-
-    fn linear_norm_onto(
+        affine: FloatTensor<Self>,
         shortcut: FloatTensor<Self>,
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        beta: FloatTensor<Self>,
-        mean: FloatTensor<Self>,
-        var: FloatTensor<Self>,
-        epsilon: f32,
-    ) -> FloatTensor<Self> {
-        linear(Some(shortcut), x, weight, [gamma, beta, mean, var], epsilon)
+        theta: FloatTensor<Self>,
+        behind: Behind,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        linear::launch([x, weight, affine, theta], shortcut, behind)
     }
 
     fn conv_norm(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        beta: FloatTensor<Self>,
-        mean: FloatTensor<Self>,
-        var: FloatTensor<Self>,
-        epsilon: f32,
-        p: ConvParams,
-    ) -> FloatTensor<Self> {
-        conv(None, x, weight, [gamma, beta, mean, var], epsilon, p)
-    }
-
-    fn conv_norm_onto(
+        affine: FloatTensor<Self>,
         shortcut: FloatTensor<Self>,
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        beta: FloatTensor<Self>,
-        mean: FloatTensor<Self>,
-        var: FloatTensor<Self>,
-        epsilon: f32,
+        theta: FloatTensor<Self>,
+        behind: Behind,
+        tokens: bool,
         p: ConvParams,
-    ) -> FloatTensor<Self> {
-        conv(
-            Some(shortcut),
-            x,
-            weight,
-            [gamma, beta, mean, var],
-            epsilon,
-            p,
-        )
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        conv::launch([x, weight, affine, theta], shortcut, behind, tokens, p)
     }
 }

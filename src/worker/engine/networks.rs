@@ -33,8 +33,8 @@ impl Engine {
     }
 
     /// Gives fresh networks the statistics of a few training pictures, once both are there.
-    pub(super) fn calibrate(&self) {
-        if let (Some(twins), Some(data)) = (&self.twins, &self.data)
+    pub(super) fn calibrate(&mut self) {
+        if let (Some(twins), Some(data)) = (&mut self.twins, &self.data)
             && twins.fresh
             && twins.spiking.config().data.classes.is_none()
             && classes(twins.spiking.config()) == data.classes.len()
