@@ -56,12 +56,8 @@ fn ten_updates_are_burns_own() {
     for time in 1..=10 {
         let grad = tensor(&[0.3, -0.01 * time as f32, 5.0, (time as f32).sin()]);
         (weights, theirs) = rule.step(f64::from(PLAIN.lr), weights, grad.clone(), theirs);
-        ours = adamw(
-            ours,
-            grad,
-            everything.clone(),
-            AdamWParams { time, ..PLAIN },
-        );
+        let p = AdamWParams { time, ..PLAIN };
+        (ours, _) = adamw(ours, grad, everything.clone(), p);
         assert_close(&floats(&ours.weights), &floats(&weights));
     }
     let theirs = theirs.expect("it has made steps").momentum;
@@ -72,16 +68,19 @@ fn ten_updates_are_burns_own() {
 /// At the first update the corrected moments are g and g², so every weight moves by the learning rate against its sign.
 #[test]
 fn shares_decay_and_floors_by_hand() {
-    let share = [1.0, 0.5, 0.0, 1.0, 1.0];
-    let decay = [0.0, 0.0, 1.0, 1.0, 0.0];
-    let floor = [f32::MIN, f32::MIN, f32::MIN, f32::MIN, 0.995];
-    let after = adamw(
-        state(&[1.0; 5]),
-        tensor(&[2.0, -2.0, 2.0, 2.0, 2.0]),
+    let share = [1.0, 0.5, 0.0, 1.0, 1.0, 0.0];
+    let decay = [0.0, 0.0, 0.0, 0.5, 0.0, 1.0];
+    let floor = [f32::MIN, f32::MIN, f32::MIN, f32::MIN, 0.995, f32::MIN];
+    let (after, _) = adamw(
+        state(&[1.0; 6]),
+        tensor(&[2.0, -2.0, 2.0, 2.0, 2.0, 2.0]),
         rules([&share, &decay, &floor]),
         PLAIN,
     );
-    assert_close(&floats(&after.weights), &[0.99, 1.005, 1.0, 0.989, 0.995]);
+    assert_close(
+        &floats(&after.weights),
+        &[0.99, 1.005, 1.0, 0.9895, 0.995, 0.999],
+    );
 }
 
 /// A gradient of length 5 clipped to 1; the moments show it.
@@ -92,11 +91,13 @@ fn the_global_norm_is_bounded() {
         ..PLAIN
     };
     let everything = rules([&[1.0; 2], &[0.0; 2], &[f32::MIN; 2]]);
-    let after = adamw(state(&[0.0; 2]), tensor(&[3.0, 4.0]), everything.clone(), p);
+    let (after, ahead) = adamw(state(&[0.0; 2]), tensor(&[3.0, 4.0]), everything.clone(), p);
     assert_close(&floats(&after.first), &[0.06, 0.08]);
     assert_close(&floats(&after.second), &[0.000_36, 0.000_64]);
+    // 0.9 times those of the first and a tenth of the clipped gradient.
+    assert_close(&floats(&ahead), &[0.114, 0.152]);
     // A shorter one stays as it is.
-    let after = adamw(state(&[0.0; 2]), tensor(&[0.3, 0.4]), everything, p);
+    let (after, _) = adamw(state(&[0.0; 2]), tensor(&[0.3, 0.4]), everything, p);
     assert_close(&floats(&after.first), &[0.03, 0.04]);
 }
 

@@ -1,16 +1,17 @@
 //! AdamW (arXiv:1711.05101) on all parameters at once, with clipping by the global norm of the gradient.
 //!
-//! Per element, with learning rate η, its share r (0 freezes), decay δ where d = 1, and t the update's number:
+//! Per element, with learning rate η, its shares r for the step and d for the decay δ, and t the update's number:
 //!
 //! ```text
 //! g  = gradient · min(1, bound / (‖gradient‖ + 1e-6))        bound 0: as it is
 //! m  = β₁ m + (1 - β₁) g              v = β₂ v + (1 - β₂) g²
-//! w  = w - r η (δ d w + (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε))
+//! w  = w - η (d δ w + r (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε))
 //! w  = max(w, floor)
+//! n  = β₁ m + (1 - β₁) g              Nesterov's look-ahead, for rules that step by it (Muon)
 //! ```
 
 #[cfg(feature = "cube")]
-mod cube;
+pub(super) mod cube;
 #[cfg(feature = "cpu")]
 mod flex;
 
@@ -49,7 +50,8 @@ impl AdamWParams {
 /// On a backend; nothing here is differentiable.
 #[backend_extension(Cube: cfg(feature = "cube"), Flex: cfg(feature = "cpu"))]
 pub(crate) trait AdamWOps: Backend {
-    /// Weights, moments and gradient `[P]`, rules `[3, P]` to weights and moments.
+    /// Weights, moments and gradient `[P]`, rules `[3, P]` to weights, moments and look-ahead.
+    #[allow(clippy::type_complexity)] // The extension takes no vector of tensors.
     fn fused_adamw(
         weights: FloatTensor<Self>,
         first: FloatTensor<Self>,
@@ -57,7 +59,12 @@ pub(crate) trait AdamWOps: Backend {
         grad: FloatTensor<Self>,
         rules: FloatTensor<Self>,
         p: AdamWParams,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+    ) -> (
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+    );
 }
 
 /// A vector of weights and its moments, each `[P]`.
@@ -71,10 +78,15 @@ pub struct AdamWState {
     pub second: Tensor<1>,
 }
 
-/// One update by `grad [P]`. `rules [3, P]` holds each element's share of the learning rate, whether it decays (1 or
-/// 0), and its least value.
-pub fn adamw(state: AdamWState, grad: Tensor<1>, rules: Tensor<2>, p: AdamWParams) -> AdamWState {
-    let (weights, first, second) = Dispatch::fused_adamw(
+/// One update by `grad [P]`, and n `[P]`. `rules [3, P]` holds each element's shares of the learning rate, r and d, and
+/// its least value.
+pub fn adamw(
+    state: AdamWState,
+    grad: Tensor<1>,
+    rules: Tensor<2>,
+    p: AdamWParams,
+) -> (AdamWState, Tensor<1>) {
+    let (weights, first, second, ahead) = Dispatch::fused_adamw(
         state.weights.into_dispatch(),
         state.first.into_dispatch(),
         state.second.into_dispatch(),
@@ -82,9 +94,10 @@ pub fn adamw(state: AdamWState, grad: Tensor<1>, rules: Tensor<2>, p: AdamWParam
         rules.into_dispatch(),
         p,
     );
-    AdamWState {
+    let state = AdamWState {
         weights: Tensor::from_dispatch(weights),
         first: Tensor::from_dispatch(first),
         second: Tensor::from_dispatch(second),
-    }
+    };
+    (state, Tensor::from_dispatch(ahead))
 }

@@ -25,6 +25,7 @@ pub(super) use flex::{Back, moments, normalised_then, pass_back, scale, visit_no
 
 use super::recorded;
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
+use burn::module::{Module, ModuleMapper, Param};
 use burn::nn::BatchNorm;
 use burn::tensor::{Device, Shape, Tensor};
 use std::cell::Cell;
@@ -206,17 +207,29 @@ pub(super) fn move_running(norm: &BatchNorm, mean: Tensor<1>, var: Tensor<1>, de
     let kept = (1.0 - momentum) as f32;
     let both = [&norm.running_mean, &norm.running_var];
     let [old_mean, old_var] = both.map(|running| {
-        let old = running.value_sync().to_device(device);
+        let old = running.value().to_device(device);
         old.inner().into_dispatch()
     });
     let [mean, var] = [mean, var].map(|now| now.inner().into_dispatch());
     let (mean, var) =
         Dispatch::batch_norm_moved(old_mean, old_var, mean, var, kept, momentum as f32);
     for (running, new) in both.into_iter().zip([mean, var]) {
-        running.update(recorded(Tensor::from_dispatch(new), device));
-        // burn keeps an update aside until the next one, in case other threads have some too; a visitor, and so a
-        // checkpoint, would see the statistics of the step before.
-        running.value_sync();
+        let new = recorded(Tensor::from_dispatch(new), device);
+        // A clone is the same state. burn's own `update` would keep the new value aside until the next one, in case
+        // other threads have some too, where a visitor, and so a checkpoint, does not see it, and divide it by their
+        // number, a dispatch for each vector.
+        running.clone().map(&mut Put(new));
+    }
+}
+
+/// Replaces a running state.
+struct Put(Tensor<1>);
+
+impl ModuleMapper for Put {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (id, _, mapper) = param.consume();
+        let new = self.0.clone().into_dispatch();
+        Param::from_mapped_value(id, Tensor::from_dispatch(new), mapper)
     }
 }
 

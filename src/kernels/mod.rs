@@ -26,7 +26,7 @@
 //! | [`Patches`] | pixels, under noise for rate coding, standardised and cut into patches; no gradient | – |
 //! | [`attention()`] | softmax attention: the dense twin's, and the design card's in windows | [`attention_reference`] |
 //! | [`adamw()`] | the optimiser's update of all parameters; no gradient | burn's `AdamW` |
-//! | [`orthogonal`] | Muon's orthogonalisation; no gradient | [`orthogonal_reference`] |
+//! | [`muon_step`] | Muon's update of all matrices; no gradient | [`orthogonal_reference`] |
 //! | [`flat_pack`], [`flat_view`] | all parameters as one vector; no gradient | – |
 //! | [`softmax_cross_entropy`] | the loss, against soft targets | [`softmax_cross_entropy_reference`] |
 //!
@@ -83,7 +83,7 @@ pub use gw_ssa::{HeadGroups, HeadWindows, gw_ssa, gw_ssa_reference};
 pub use layer_norm::{layer_norm, layer_norm_reference};
 pub use lif::{LifParams, LifTrace, lif, lif_reference, lif_trace};
 pub use linear::{linear, linear_reference};
-pub use newton_schulz::{NewtonSchulz, orthogonal, orthogonal_reference};
+pub use newton_schulz::{FlatMatrix, NewtonSchulz, muon_step, orthogonal_reference};
 pub use norm_exp_g_if::batch_norm_exp_g_if;
 pub use norm_lif::batch_norm_lif;
 pub use patches::Patches;

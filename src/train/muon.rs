@@ -11,8 +11,9 @@
 //! coefficients, which push singular values into about 0.7 to 1.2 quickly instead of to 1 slowly.
 
 use super::params::Entry;
-use crate::kernels::{NewtonSchulz, orthogonal};
+use crate::kernels::{FlatLayout, FlatMatrix, NewtonSchulz, muon_step};
 use burn::tensor::Tensor;
+use std::sync::Arc;
 
 /// Jordan's coefficients of `X <- a X + b (XXᵀ) X + c (XXᵀ)² X`.
 const STEPS: NewtonSchulz = NewtonSchulz {
@@ -38,17 +39,32 @@ pub(super) fn matrices(entry: &Entry) -> Option<[usize; 3]> {
     (shape[1].min(shape[2]) >= SHORTEST).then_some(shape)
 }
 
-/// Muon's step in the direction of the momentum of `count` matrices, end to end.
+/// The matrices of a network whose tensors lie in a flat vector so.
+pub(super) fn all<'a>(
+    optimised: impl Iterator<Item = &'a Entry>,
+    layout: &FlatLayout,
+) -> Vec<FlatMatrix> {
+    let placed = optimised.zip(layout.parts());
+    placed
+        .filter_map(|(entry, (start, _))| Some((matrices(entry)?, start)))
+        .flat_map(|([count, rows, columns], start)| {
+            (0..count).map(move |index| FlatMatrix {
+                start: start + index * rows * columns,
+                rows,
+                columns,
+            })
+        })
+        .collect()
+}
+
+/// The weights `[P]`, whose matrices have moved by Muon's step in the direction of their `momentum [P]`.
 pub(super) fn step(
+    weights: Tensor<1>,
     momentum: Tensor<1>,
-    count: usize,
-    [rows, columns]: [usize; 2],
+    matrices: &Arc<Vec<FlatMatrix>>,
     lr: f64,
 ) -> Tensor<1> {
-    let elements = count * rows * columns;
-    let matrices = momentum.reshape([count, rows, columns]);
-    let size = lr * 0.2 * (rows.max(columns) as f64).sqrt();
-    orthogonal(matrices, STEPS).reshape([elements]) * size
+    muon_step(weights, momentum, matrices, STEPS, (0.2 * lr) as f32)
 }
 
 #[cfg(test)]
@@ -70,7 +86,7 @@ mod tests {
         }
     }
 
-    /// diag(3, 0.5) padded: singular vectors are the axes, so UVᵀ is the identity whatever the singular values.
+    /// diag(0.5, 1.5, …) padded: singular vectors are the axes, so UVᵀ is the identity whatever the singular values.
     #[test]
     fn singular_values_become_about_one() {
         let size = 16;
@@ -78,23 +94,38 @@ mod tests {
         for i in 0..size {
             values[i * 2 * size + i] = 0.5 + i as f32;
         }
-        let x = Tensor::<1>::from_data(TensorData::new(values, [size * 2 * size]), &Device::flex());
-        let moved = numbers(step(x.clone(), 1, [size, 2 * size], 1.0));
+        let moved = |values: Vec<f32>, [rows, columns]: [usize; 2]| {
+            let shape = [values.len()];
+            let momentum = Tensor::<1>::from_data(TensorData::new(values, shape), &Device::flex());
+            let matrix = FlatMatrix {
+                start: 0,
+                rows,
+                columns,
+            };
+            let after = step(
+                momentum.zeros_like(),
+                momentum,
+                &Arc::new(vec![matrix]),
+                1.0,
+            );
+            numbers(-after)
+        };
+        let wide = moved(values.clone(), [size, 2 * size]);
         let scale = 0.2 * (2.0 * size as f32).sqrt();
-        for (i, row) in moved.chunks_exact(2 * size).enumerate() {
+        for (i, row) in wide.chunks_exact(2 * size).enumerate() {
             for (j, value) in row.iter().enumerate() {
                 let wanted = if i == j { 0.65..1.25 } else { -1e-3..1e-3 };
                 assert!(wanted.contains(&(value / scale)), "[{i}, {j}]: {value}");
             }
         }
         // A tall matrix is the transpose of a wide one.
-        let tall = x
-            .reshape([size, 2 * size])
-            .swap_dims(0, 1)
-            .reshape([2 * size * size]);
-        let tall = step(tall, 1, [2 * size, size], 1.0).reshape([2 * size, size]);
-        let back = numbers(tall.swap_dims(0, 1).reshape([2 * size * size]));
-        for (a, b) in moved.iter().zip(&back) {
+        let turned = |values: &[f32], rows: usize, columns: usize| -> Vec<f32> {
+            (0..rows * columns)
+                .map(|at| values[at % rows * columns + at / rows])
+                .collect()
+        };
+        let tall = moved(turned(&values, size, 2 * size), [2 * size, size]);
+        for (a, b) in wide.iter().zip(&turned(&tall, 2 * size, size)) {
             assert!((a - b).abs() < 1e-4, "{a} and {b}");
         }
     }

@@ -3,11 +3,11 @@
 
 use super::{muon, params};
 use crate::config::Optimizer as Rule;
-use crate::kernels::{AdamWParams, AdamWState, FlatLayout, adamw, flat_pack, flat_view};
+use crate::kernels::{AdamWParams, AdamWState, FlatLayout, FlatMatrix, adamw};
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Decay of the first moment.
 const BETA_1: f32 = 0.9;
@@ -27,11 +27,15 @@ pub struct FlatAdamW {
 /// A network as one vector.
 #[derive(Clone)]
 struct Flat {
+    /// The rule that the rest is for.
+    rule: Rule,
     layout: FlatLayout,
     /// The master copy of the weights.
     weights: Tensor<1>,
     /// [`adamw`]'s rules.
     rules: Tensor<2>,
+    /// What Muon moves: all that [`adamw`] does to these is their decay and their moments.
+    matrices: Arc<Vec<FlatMatrix>>,
 }
 
 /// What one update does.
@@ -65,11 +69,16 @@ impl FlatAdamW {
     /// Update the network by these gradients. Frozen tensors carry no gradient and are neither moved nor decayed, also
     /// not by the moments of what was frozen just now.
     pub fn step<M: Module>(&mut self, network: M, mut grads: GradientsParams, update: Update) -> M {
+        let kept = self.flat.take();
         let Flat {
+            rule,
             layout,
             weights,
             rules,
-        } = self.flat.take().unwrap_or_else(|| Flat::new(&network));
+            matrices,
+        } = kept
+            .filter(|flat| flat.rule == update.optimizer)
+            .unwrap_or_else(|| Flat::new(&network, update.optimizer));
         let grad = params::flatten_gradients(&network, &layout, &mut grads);
         let (time, first, second) = self
             .moments
@@ -84,30 +93,23 @@ impl FlatAdamW {
             epsilon: EPSILON,
             time: time + 1,
         };
-        // It needs the weights and the first moment as they were. Without it nobody else holds those, and the CPU changes
-        // them in place.
-        let muon = (update.optimizer == Rule::Muon).then(|| {
-            let kept = weights.clone() * (1.0 - update.lr * update.weight_decay);
-            (first.clone(), kept)
-        });
         let before = AdamWState {
             weights,
             first,
             second,
         };
-        let mut after = adamw(before, grad, rules.clone(), p);
-        if let Some((first, kept)) = muon {
-            // Nesterov's look-ahead, β₁ m + (1 - β₁) g of the clipped gradient g, which is in the moment m already.
-            let momentum = after.first.clone() * (1.0 + BETA_1) - first * BETA_1;
-            let moved = after.weights.clone();
-            after.weights = with_muon(&network, &layout, &moved, &kept, &momentum, update.lr);
+        let (mut after, momentum) = adamw(before, grad, rules.clone(), p);
+        if !matrices.is_empty() {
+            after.weights = muon::step(after.weights, momentum, &matrices, update.lr);
         }
         let network = params::unflatten(network, &layout, &after.weights);
         self.moments = Some((time + 1, after.first, after.second));
         self.flat = Some(Flat {
+            rule,
             layout,
             weights: after.weights,
             rules,
+            matrices,
         });
         network
     }
@@ -140,79 +142,44 @@ impl FlatAdamW {
 }
 
 impl Flat {
-    fn new<M: Module>(network: &M) -> Self {
+    fn new<M: Module>(network: &M, rule: Rule) -> Self {
         let entries = params::entries(network);
         let layout = params::layout(&entries);
         let weights = params::flatten(network, &layout);
         let mut rules = vec![0.0; 3 * layout.len()];
         let (shares, rest) = rules.split_at_mut(layout.len());
         let (decays, floors) = rest.split_at_mut(layout.len());
-        let optimised = entries.iter().filter(|entry| !entry.buffer);
-        for (entry, (start, length)) in optimised.zip(layout.parts()) {
+        let optimised = || entries.iter().filter(|entry| !entry.buffer);
+        for (entry, (start, length)) in optimised().zip(layout.parts()) {
             let range = start..start + length;
             let threshold = entry.is_threshold();
-            shares[range.clone()].fill(match (entry.trains, threshold) {
+            let share = match (entry.trains, threshold) {
                 (false, _) => 0.0,
                 (true, false) => 1.0,
                 (true, true) => THRESHOLD_RATE,
-            });
-            decays[range.clone()].fill(f32::from(u8::from(entry.decays)));
+            };
+            let by_muon = rule == Rule::Muon && muon::matrices(entry).is_some();
+            shares[range.clone()].fill(if by_muon { 0.0 } else { share });
+            decays[range.clone()].fill(if entry.decays { share } else { 0.0 });
             floors[range].fill(if entry.trains && threshold {
                 THRESHOLD_FLOOR
             } else {
                 f32::MIN
             });
         }
+        let matrices = match rule {
+            Rule::Muon => muon::all(optimised(), &layout),
+            Rule::AdamW => Vec::new(),
+        };
         let shape = [3, layout.len()];
         Self {
+            rule,
             rules: Tensor::from_data(TensorData::new(rules, shape), &weights.device()),
+            matrices: Arc::new(matrices),
             layout,
             weights,
         }
     }
-}
-
-/// The flat weights after an AdamW step, those of hidden matrices replaced by Muon's: `kept`, the decayed weights, less
-/// its step. Both rules share the moments, so that a run saves and resumes alike under either.
-fn with_muon<M: Module>(
-    network: &M,
-    layout: &FlatLayout,
-    moved: &Tensor<1>,
-    kept: &Tensor<1>,
-    momentum: &Tensor<1>,
-    lr: f64,
-) -> Tensor<1> {
-    let entries = params::entries(network);
-    let places: Vec<(usize, usize)> = layout.parts().collect();
-    let mut alike: BTreeMap<[usize; 2], Vec<(usize, usize)>> = BTreeMap::new();
-    let optimised = entries.iter().filter(|entry| !entry.buffer);
-    for (index, entry) in optimised.enumerate() {
-        if let Some([count, rows, columns]) = muon::matrices(entry) {
-            alike
-                .entry([rows, columns])
-                .or_default()
-                .push((index, count));
-        }
-    }
-    let part = |x: &Tensor<1>, index: usize| {
-        let (start, length) = places[index];
-        flat_view(x, start, [length])
-    };
-    let mut parts: Vec<Tensor<1>> = (0..places.len()).map(|index| part(moved, index)).collect();
-    // Matrices of one shape are one batch: fewer and larger products.
-    for (shape, tensors) in alike {
-        let momenta = tensors.iter().map(|(index, _)| part(momentum, *index));
-        let count = tensors.iter().map(|(_, count)| count).sum();
-        let steps = muon::step(Tensor::cat(momenta.collect(), 0), count, shape, lr);
-        let mut at = 0;
-        for (index, _) in tensors {
-            let len = places[index].1;
-            let step = steps.clone().narrow(0, at, len);
-            parts[index] = part(kept, index) - step;
-            at += len;
-        }
-    }
-    flat_pack(parts, layout)
 }
 
 /// Share of the learning rate for thresholds. AdamW moves every number by about the learning rate in a step; that is

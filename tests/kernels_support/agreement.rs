@@ -10,7 +10,7 @@ mod spiking;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dense::{
-    adamw_figures, card_attention_figures, dense_figures, layer_figures, newton_schulz_figures,
+    adamw_figures, card_attention_figures, dense_figures, layer_figures, muon_figures,
     patch_figures,
 };
 use gemst::config::Surrogate;
@@ -69,10 +69,10 @@ pub async fn figures(device: &Device) -> Figures {
     card_attention_figures(&device, 2, [4, 2, 2, 5], true, &mut figures).await;
     card_attention_figures(&device, 33, [8, 4, 1, 8], true, &mut figures).await;
     adamw_figures(&device, &[1, 64, 700, 65, 3, 128, 9], &mut figures).await;
-    // Wide and tall, and one whose rows are sums that threads share.
-    for shape in [[3, 5, 6], [1, 48, 30], [2, 17, 300]] {
-        newton_schulz_figures(&device, shape, &mut figures).await;
-    }
+    // Wide and tall; sums that few and many threads share, and large blocks.
+    muon_figures(&device, &[[3, 5, 6], [1, 48, 30]], &mut figures).await;
+    let shapes = [[2, 17, 300], [1, 12, 600], [2, 700, 9], [1, 64, 1100]];
+    muon_figures(&device, &shapes, &mut figures).await;
     // `small`'s: windows of 4 and 8 on a grid of 8, two heads of 32 each.
     gw_ssa_figures(&device, 2, [8, 4, 2, 32], true, &mut figures).await;
     // Two tokens a thread.

@@ -3,10 +3,11 @@
 use super::{Figures, grid, push};
 use burn::tensor::{Device, Tensor};
 use gemst::kernels::{
-    AdamWParams, AdamWState, AttentionShape, FlatLayout, NewtonSchulz, Patches, Windows, adamw,
-    attention, bias_gelu, bias_residual, dense, dense_gelu, dense_residual, flat_pack, flat_view,
-    layer_norm, orthogonal,
+    AdamWParams, AdamWState, AttentionShape, FlatLayout, FlatMatrix, NewtonSchulz, Patches,
+    Windows, adamw, attention, bias_gelu, bias_residual, dense, dense_gelu, dense_residual,
+    flat_pack, flat_view, layer_norm, muon_step,
 };
+use std::sync::Arc;
 
 /// What the dense twin is made of, on `pictures` of `tokens` tokens, in `heads` heads of `d` channels.
 pub async fn dense_figures(
@@ -216,7 +217,9 @@ pub async fn adamw_figures(device: &Device, lengths: &[usize], figures: &mut Fig
         };
         // Held by somebody else for once: it must not change under them.
         let held = (time == 2).then(|| state.clone());
-        state = adamw(state, pack(13 + time), rules.clone(), p);
+        let (after, ahead) = adamw(state, pack(13 + time), rules.clone(), p);
+        push(figures, format!("AdamW {lengths:?} ahead {time}"), ahead).await;
+        state = after;
         if let Some(held) = held {
             push(figures, format!("AdamW {lengths:?} held"), held.first).await;
         }
@@ -230,17 +233,29 @@ pub async fn adamw_figures(device: &Device, lengths: &[usize], figures: &mut Fig
     push(figures, format!("AdamW {lengths:?} second"), state.second).await;
 }
 
-/// A step's polynomial of `[n, r, r]` symmetric matrices.
-pub async fn newton_schulz_figures(device: &Device, shape: [usize; 3], figures: &mut Figures) {
-    let x = grid(shape.iter().product(), 37, 20).reshape::<3>(&device.clone().inner(), shape);
+/// Muon's step of matrices of these shapes `[count, rows, columns]`, with something between them that stays.
+pub async fn muon_figures(device: &Device, shapes: &[[usize; 3]], figures: &mut Figures) {
+    let device = &device.clone().inner();
+    let mut matrices = Vec::new();
+    let mut start = 3;
+    for &[count, rows, columns] in shapes {
+        for _ in 0..count {
+            matrices.push(FlatMatrix {
+                start,
+                rows,
+                columns,
+            });
+            start += rows * columns;
+        }
+        start += 5;
+    }
+    let [weights, momentum] = [(31, 160), (37, 20)]
+        .map(|(stride, most)| grid(start, stride, most).reshape::<1>(device, [start]));
     let p = NewtonSchulz {
         coefficients: [3.4, -4.7, 2.0],
         steps: 2,
     };
-    push(
-        figures,
-        format!("Newton-Schulz {shape:?}"),
-        orthogonal(x, p),
-    )
-    .await;
+    let after = muon_step(weights.clone(), momentum, &Arc::new(matrices), p, 0.5);
+    push(figures, format!("Muon {shapes:?}"), after).await;
+    push(figures, format!("Muon {shapes:?}, before"), weights).await;
 }

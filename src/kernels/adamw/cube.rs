@@ -59,13 +59,13 @@ fn squares_kernel(grad: &[f32], sums: &mut [f32]) {
     }
 }
 
-/// A thread moves [`EACH`] parameters, as many threads apart as there are: it adds up the norm's parts once for them.
+/// Look-aheads take the gradients' place. A thread moves [`EACH`] parameters, as many threads apart as there are: it adds up the norm's parts once for them.
 #[cube(launch)]
 fn update_kernel(
     weights: &[f32],
     first: &mut [f32],
     second: &mut [f32],
-    grad: &[f32],
+    grad: &mut [f32],
     rules: &[f32],
     sums: &[f32],
     moved: &mut [f32],
@@ -95,13 +95,14 @@ fn update_kernel(
             let step = m * p.first_corrected / ((v * p.second_corrected).sqrt() + p.epsilon);
             let w = weights[i];
             let decayed = p.weight_decay * rules[count + i] * w;
-            moved[i] = max(w - rules[i] * p.lr * (decayed + step), rules[2 * count + i]);
+            moved[i] = max(w - p.lr * (decayed + rules[i] * step), rules[2 * count + i]);
+            grad[i] = p.beta_1 * m + (1.0 - p.beta_1) * g;
         }
     }
 }
 
 /// The tensor for writing: itself if nobody else holds its memory.
-fn own(x: CubeTensor) -> CubeTensor {
+pub(in crate::kernels) fn own(x: CubeTensor) -> CubeTensor {
     if x.can_mut() { x } else { x.copy() }
 }
 
@@ -113,9 +114,14 @@ impl AdamWOps for CubeBackend {
         grad: FloatTensor<Self>,
         rules: FloatTensor<Self>,
         p: AdamWParams,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let [weights, grad, rules] = [weights, grad, rules].map(into_contiguous);
-        let [first, second] = [first, second].map(|x| own(into_contiguous(x)));
+    ) -> (
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+    ) {
+        let [weights, rules] = [weights, rules].map(into_contiguous);
+        let [first, second, grad] = [first, second, grad].map(|x| own(into_contiguous(x)));
         let sums = empty(&grad, Shape::from([PARTS]));
         let client = grad.client.clone();
         if p.clip_norm > 0.0 {
@@ -138,12 +144,12 @@ impl AdamWOps for CubeBackend {
             weights.into_buffer_arg(),
             first.clone().into_buffer_arg(),
             second.clone().into_buffer_arg(),
-            grad.into_buffer_arg(),
+            grad.clone().into_buffer_arg(),
             rules.into_buffer_arg(),
             sums.into_buffer_arg(),
             moved.clone().into_buffer_arg(),
             NumbersLaunch::of(&p),
         );
-        (moved, first, second)
+        (moved, first, second, grad)
     }
 }

@@ -17,11 +17,17 @@ impl AdamWOps for Flex {
         grad: FloatTensor<Self>,
         rules: FloatTensor<Self>,
         p: AdamWParams,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+    ) -> (
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+    ) {
         // Changed in place where nobody else holds them.
-        let [mut weights, mut first, mut second] = [weights, first, second].map(contiguous);
-        let [grad, rules] = [grad, rules].map(contiguous);
-        let grad: &[f32] = grad.storage();
+        let [mut weights, mut first, mut second, mut ahead] =
+            [weights, first, second, grad].map(contiguous);
+        let rules = contiguous(rules);
+        let grad: &mut [f32] = ahead.storage_mut();
         let (shares, rest) = rules.storage::<f32>().split_at(grad.len());
         let (decays, floors) = rest.split_at(grad.len());
         let [first_corrected, second_corrected] = p.corrections();
@@ -48,11 +54,12 @@ impl AdamWOps for Flex {
                     let step =
                         m[i] * first_corrected / ((v[i] * second_corrected).sqrt() + p.epsilon);
                     let decayed = p.weight_decay * decays[i] * w[i];
-                    w[i] = (w[i] - shares[i] * p.lr * (decayed + step)).max(floors[i]);
+                    w[i] = (w[i] - p.lr * (decayed + shares[i] * step)).max(floors[i]);
+                    grad[i] = p.beta_1 * m[i] + (1.0 - p.beta_1) * g;
                 }
             },
         );
-        (weights, first, second)
+        (weights, first, second, ahead)
     }
 }
 

@@ -31,17 +31,8 @@ pub(in crate::kernels) struct Deal {
 impl Deal {
     /// Of `count` such matrices of sums with `terms` terms.
     pub fn new(on: &CubeTensor, count: usize, [rows, columns]: [usize; 2], terms: usize) -> Self {
-        let blocks_of = |side: usize| count * rows.div_ceil(side) * columns.div_ceil(side);
-        let (side, slabs) = if blocks_of(LARGE) >= MANY {
-            (LARGE, 1)
-        } else if terms >= VERY_LONG {
-            (LARGE, 16)
-        } else if terms >= LONG && blocks_of(SMALL) < ENOUGH {
-            (SMALL, 8)
-        } else {
-            (SMALL, 1)
-        };
-        let blocks = blocks_of(side);
+        let (side, slabs) = dealing(count, [rows, columns], terms);
+        let blocks = count * blocks_of([rows, columns], side);
         let (count, dim) = if slabs > 1 {
             let tiles = tiles(slabs);
             (
@@ -61,8 +52,26 @@ impl Deal {
     }
 }
 
+fn blocks_of([rows, columns]: [usize; 2], side: usize) -> usize {
+    rows.div_ceil(side) * columns.div_ceil(side)
+}
+
+/// Side of a block, and threads that share one, for `count` matrices of `[rows, columns]` sums with `terms` terms.
+pub(in crate::kernels) fn dealing(count: usize, sums: [usize; 2], terms: usize) -> (usize, usize) {
+    let blocks = |side: usize| count * blocks_of(sums, side);
+    if blocks(LARGE) >= MANY {
+        (LARGE, 1)
+    } else if terms >= VERY_LONG {
+        (LARGE, 16)
+    } else if terms >= LONG && blocks(SMALL) < ENOUGH {
+        (SMALL, 8)
+    } else {
+        (SMALL, 1)
+    }
+}
+
 /// Blocks of a workgroup whose threads share them.
-const fn tiles(slabs: usize) -> usize {
+pub(in crate::kernels) const fn tiles(slabs: usize) -> usize {
     THREADS as usize / slabs
 }
 

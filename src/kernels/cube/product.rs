@@ -31,21 +31,6 @@ pub(in crate::kernels) struct Strides {
     pub column: u32,
 }
 
-/// `product a b + own a + diagonal I` instead of `a b`, for square matrices.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::kernels) struct Polynomial {
-    pub diagonal: f32,
-    pub own: f32,
-    pub product: f32,
-}
-
-#[derive(CubeType, CubeLaunch, Clone, Copy)]
-struct Coefficients {
-    diagonal: f32,
-    own: f32,
-    product: f32,
-}
-
 impl Steps {
     /// Matrices end to end, of rows of `columns`.
     pub fn packed([rows, columns]: [usize; 2]) -> Self {
@@ -154,10 +139,8 @@ fn product_kernel(
     a_strides: &Strides,
     b_strides: &Strides,
     out_strides: &Strides,
-    p: &Coefficients,
     #[comptime] side: usize,
     #[comptime] slabs: usize,
-    #[comptime] polynomial: bool,
 ) {
     let (first, every, index) = dealt(slabs);
     let at = spread(min(index, blocks - 1), rows, columns, side);
@@ -167,7 +150,6 @@ fn product_kernel(
     if comptime!(slabs > 1) {
         add_slabs(&sums, side, slabs);
     }
-    let from = at.matrix * a_strides.matrix;
     let to = at.matrix * out_strides.matrix;
     #[unroll]
     for i in 0..side {
@@ -176,14 +158,8 @@ fn product_kernel(
         for j in 0..side {
             let column = at.left + j as u32 * at.across;
             if index < blocks && first == 0 && row < rows && column < columns {
-                let mut value = sums[i * side + j].read();
-                if comptime!(polynomial) {
-                    let own = from + row * a_strides.row + column * a_strides.column;
-                    value = p.product * value + p.own * a[own as usize];
-                    value += select(row == column, p.diagonal, 0.0f32);
-                }
                 let place = to + row * out_strides.row + column * out_strides.column;
-                out[place as usize] = value;
+                out[place as usize] = sums[i * side + j].read();
             }
         }
     }
@@ -197,28 +173,6 @@ pub(in crate::kernels) fn product(
     shape: Shape,
     steps: Steps,
 ) -> CubeTensor {
-    launch(a, b, count, shape, steps, None)
-}
-
-/// A polynomial of `count` square matrices, in a new tensor of that shape.
-pub(in crate::kernels) fn polynomial(
-    a: Operand,
-    p: Polynomial,
-    count: usize,
-    shape: Shape,
-    steps: Steps,
-) -> CubeTensor {
-    launch(a.clone(), a, count, shape, steps, Some(p))
-}
-
-fn launch(
-    a: Operand,
-    b: Operand,
-    count: usize,
-    shape: Shape,
-    steps: Steps,
-    p: Option<Polynomial>,
-) -> CubeTensor {
     let out = empty(&a.tensor, shape);
     let ([rows, inner], [_, columns]) = (a.shape, b.shape);
     let deal = Deal::new(&out, count, [rows, columns], inner);
@@ -226,9 +180,6 @@ fn launch(
         return out;
     }
     let client = out.client.clone();
-    let coefficients = p.map_or(CoefficientsLaunch::new(0.0, 0.0, 1.0), |p| {
-        CoefficientsLaunch::new(p.diagonal, p.own, p.product)
-    });
     // SAFETY: rows and columns are clamped to those of the operands, which the shapes and distances given for them keep
     // inside the tensors; nothing outside the result's is written.
     unsafe {
@@ -246,10 +197,8 @@ fn launch(
             a.steps.launch(),
             b.steps.launch(),
             steps.launch(),
-            coefficients,
             deal.side,
             deal.slabs,
-            p.is_some(),
         );
     }
     out

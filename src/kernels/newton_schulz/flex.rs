@@ -1,23 +1,41 @@
-//! Newton–Schulz steps on the CPU: three products each, the rest of the polynomial in the place of one.
+//! Muon's step on the CPU: three products a Newton–Schulz step, the rest of the polynomial in the place of one.
 
-use super::{EPSILON, NewtonSchulz, NewtonSchulzOps};
+use super::{EPSILON, FlatMatrix, NewtonSchulz, NewtonSchulzOps};
 use crate::kernels::flex::{
     contiguous,
     product::{Operand, product_into},
     wide,
 };
-use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
-use burn::tensor::TensorData;
+use burn::backend::{Flex, tensor::FloatTensor};
+use std::sync::Arc;
 
 impl NewtonSchulzOps for Flex {
-    fn newton_schulz(x: FloatTensor<Self>, p: NewtonSchulz) -> FloatTensor<Self> {
-        let x = contiguous(x);
-        let mut values = x.storage::<f32>().to_vec();
-        let shape = [x.shape()[1], x.shape()[2]];
-        for matrix in values.chunks_exact_mut((shape[0] * shape[1]).max(1)) {
-            orthogonalise(matrix, shape, p);
+    fn muon_step(
+        weights: FloatTensor<Self>,
+        momentum: FloatTensor<Self>,
+        matrices: Arc<Vec<FlatMatrix>>,
+        p: NewtonSchulz,
+        lr: f32,
+    ) -> FloatTensor<Self> {
+        let [mut weights, mut momentum] = [weights, momentum].map(contiguous);
+        let (all, momenta): (&mut [f32], &mut [f32]) =
+            (weights.storage_mut(), momentum.storage_mut());
+        for matrix in matrices.iter() {
+            let place = matrix.start..matrix.start + matrix.len();
+            let step = &mut momenta[place.clone()];
+            orthogonalise(step, [matrix.rows, matrix.columns], p);
+            let scale = matrix.scale(lr);
+            let own = &mut all[place];
+            wide(
+                #[inline(always)]
+                || {
+                    for (weight, step) in own.iter_mut().zip(step.iter()) {
+                        *weight -= scale * step;
+                    }
+                },
+            );
         }
-        FlexTensor::from_data(TensorData::new(values, x.shape()))
+        weights
     }
 }
 
