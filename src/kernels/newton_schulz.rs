@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Tall matrices take `G = XᵀX` and `X <- X P`, which is the same of their transposes. On a GPU a product of all matrices
-//! is one dispatch, or a few where their sums are dealt to threads in different ways: 32 for a training step of `small`,
+//! is one dispatch, or a few where their sums are dealt to threads in different ways: 36 for a training step of `small`,
 //! which has 69 matrices of nine shapes.
 
 #[cfg(feature = "cube")]

@@ -120,7 +120,12 @@ impl Stem {
     /// The same and the spikes of the neurons that the tokens arrive at.
     pub fn forward_into(&self, images: Tensor<4>, neuron: &Neuron, trace: &mut Trace) -> Fired<3> {
         match self.tokens(images, Some(neuron), trace) {
-            Tokens::Potentials(x) => neuron.fire(x),
+            Tokens::Potentials(x) => {
+                // In the order of tokens once, for potentials and neurons.
+                let [rows, tokens, channels] = x.dims();
+                let x = x.reshape([rows * tokens, channels]);
+                neuron.fire(x.reshape([rows, tokens, channels]))
+            }
             Tokens::Fired(fired) => fired,
         }
     }

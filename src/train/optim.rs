@@ -34,7 +34,8 @@ struct Flat {
     weights: Tensor<1>,
     /// [`adamw`]'s rules.
     rules: Tensor<2>,
-    /// What Muon moves: all that [`adamw`] does to these is their decay and their moments.
+    /// What Muon moves: all that [`adamw`] does to these is their decay and their moments, which both rules share, so
+    /// that a run saves and resumes alike under either.
     matrices: Arc<Vec<FlatMatrix>>,
 }
 

@@ -105,22 +105,33 @@ async fn pictures_are_seen_with_the_weights_as_they_are() {
     }
 }
 
-/// One picture through the network that the page opens with; issue 6 allows 60, and aims at 25.
+/// The network that the page opens with: issue 6 allows 60 for a picture, and aims at 25. A training step, moved by Muon,
+/// was at 586 when each of its 69 matrices went its own way.
 #[wasm_bindgen_test]
-async fn dispatches_of_a_picture() {
+async fn dispatches_of_small() {
     let [_, gpu] = cpu_and_gpu().await;
     let run = preset("small", DatasetKind::Synthetic).expect("listed");
-    let session = Session::new(run, &gpu).expect("the configuration is valid");
-    let one = eval_batch(&synthetic::generate(0, 1, 1).held_out, 0..1);
+    let mut session = Session::new(run, &gpu).expect("the configuration is valid");
+    let data = synthetic::generate(0, 2, 1);
+    let (batch, one) = (
+        eval_batch(&data.train, 0..2),
+        eval_batch(&data.held_out, 0..1),
+    );
     count_dispatches();
-    let mut image = 0.0;
+    let (mut step, mut image) = (0.0, 0.0);
     for _ in 0..2 {
         let before = dispatches();
         session.infer(&one).await.expect("it reads back");
         image = dispatches() - before;
     }
-    console_log!("dispatches: {image} a picture of small");
-    assert!(image > 0.0, "nothing was counted");
+    for _ in 0..2 {
+        let before = dispatches();
+        session.step(&batch).read().await.expect("it reads back");
+        step = dispatches() - before;
+    }
+    console_log!("dispatches of small: {step} a training step, {image} a picture");
+    assert!(step > 0.0 && image > 0.0, "nothing was counted");
+    assert!(step <= 380.0, "{step} dispatches a training step");
     assert!(image <= 25.0, "{image} dispatches a picture");
 }
 
