@@ -19,6 +19,8 @@ use table::Figures;
 pub struct Plan {
     /// Preset of the spiking network; its dense twin follows.
     pub preset: String,
+    /// Data set of the page: the networks that are shipped for it answer the pictures, or fresh ones.
+    pub dataset: String,
     /// Images per training step.
     pub batch: u32,
     /// Training steps timed on the CPU engine, after a warm-up.
@@ -33,6 +35,7 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             preset: "small".into(),
+            dataset: "synthetic".into(),
             batch: 32,
             cpu_steps: 8,
             gpu_steps: 2,
@@ -92,7 +95,10 @@ pub fn run(plan: &Plan) -> Result<()> {
         bail!("there is no dist/ to measure; run without --no-build");
     }
     let server = Server::site(&dist, 0)?;
-    println!("\nMeasuring preset {}, batch {}", plan.preset, plan.batch);
+    println!(
+        "\nMeasuring preset {}, dataset {}, batch {}",
+        plan.preset, plan.dataset, plan.batch
+    );
     let mut all = Vec::new();
     for (backend, steps) in [("cpu", plan.cpu_steps), ("webgpu", plan.gpu_steps)] {
         println!("  {backend} …");
@@ -120,10 +126,11 @@ fn measure(server: &Server, plan: &Plan, backend: &'static str, steps: u32) -> R
     })?;
     page.before_load(PAGE_SCRIPT)?;
     page.go(&format!(
-        "{}/?backend={backend}&preset={}&batch={}&dataset=synthetic",
+        "{}/?backend={backend}&preset={}&batch={}&dataset={}",
         server.origin(),
         plan.preset,
-        plan.batch
+        plan.batch,
+        plan.dataset
     ))?;
     page.wait_metric("state", PATIENCE, |state| state == "ready")?;
     page.wait_metric("backend", PATIENCE, |shown| shown == backend)?;

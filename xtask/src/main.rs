@@ -14,7 +14,7 @@ cargo xtask test [native|web|page]…            every test, or some groups of t
 cargo xtask build [--quick]                    build the deployable site into dist/; --quick: only the CPU engine,
                                                large and slow, for looking at a change to the page
 cargo xtask data [DIR]                         CIFAR shards beside the page, from DIR or downloaded
-cargo xtask bench [--preset NAME] [--batch N] [--steps N] [--gpu-steps N] [--peers] [--no-build]
+cargo xtask bench [--preset NAME] [--dataset NAME] [--batch N] [--steps N] [--gpu-steps N] [--peers] [--no-build]
                                                what the built page takes, in a headless browser
 cargo xtask setup                              only find or install the tools
 
@@ -112,6 +112,7 @@ fn bench(mut arguments: lexopt::Parser) -> Result<()> {
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("preset") => plan.preset = arguments.value()?.string()?,
+            Long("dataset") => plan.dataset = arguments.value()?.string()?,
             Long("batch") => plan.batch = arguments.value()?.parse()?,
             Long("steps") => plan.cpu_steps = arguments.value()?.parse()?,
             Long("gpu-steps") => plan.gpu_steps = arguments.value()?.parse()?,
