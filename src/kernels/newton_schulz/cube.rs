@@ -136,7 +136,7 @@ struct Numbers {
 }
 
 impl Numbers {
-    fn jobs<E: CubePrimitive>(&self) -> BufferArg {
+    fn jobs(&self) -> BufferArg {
         // SAFETY: the buffer has that many numbers.
         unsafe { BufferArg::from_raw_parts(self.jobs.clone(), self.length) }
     }
@@ -165,7 +165,7 @@ impl Numbers {
                     a.clone().into_buffer_arg(),
                     b.clone().into_buffer_arg(),
                     out.clone().into_buffer_arg(),
-                    self.jobs::<u32>(),
+                    self.jobs(),
                     dispatch.from as u32,
                     CoefficientsLaunch::new(diagonal, own, product),
                     self.lr,
@@ -206,7 +206,7 @@ impl NewtonSchulzOps for CubeBackend {
             CubeDim::new_1d(THREADS),
             momentum.clone().into_buffer_arg(),
             x.clone().into_buffer_arg(),
-            numbers.jobs::<u32>(),
+            numbers.jobs(),
             0,
         );
         for step in 1..=p.steps {
