@@ -11,7 +11,7 @@
 //! ```
 
 #[cfg(feature = "cube")]
-pub(super) mod cube;
+mod cube;
 #[cfg(feature = "cpu")]
 mod flex;
 

@@ -12,12 +12,10 @@
 #[cfg(feature = "cube")]
 mod cube;
 
+use super::flat::ALIGNMENT;
 use super::{ExpGIfParams, Fired, FusedNorm, HeadGroups, Neurons};
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::tensor::Tensor;
-
-/// Bytes at a multiple of which a WebGPU binding may begin.
-const ALIGNMENT: usize = 256;
 
 /// Not differentiable.
 #[backend_extension(Cube: cfg(feature = "cube"))]
@@ -72,7 +70,7 @@ impl Attending {
         let fits = columns == d && alike && groups.len() <= 2;
         let covered = groups.iter().map(|group| group.heads).sum::<usize>() == heads;
         // Both spikes share a buffer, each from an allowed place on.
-        let aligned = (rows * heads * d * size_of::<f32>()).is_multiple_of(ALIGNMENT);
+        let aligned = (rows * heads * d).is_multiple_of(ALIGNMENT);
         (fits && covered && aligned).then_some(Self {
             norm,
             weight,

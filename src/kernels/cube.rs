@@ -7,7 +7,9 @@ pub(super) mod windows;
 
 use burn::backend::{DType, TensorMetadata};
 use burn::tensor::Shape;
-use burn_cubecl::{ops::numeric::empty_device_contiguous_dtype, tensor::CubeTensor};
+use burn_cubecl::{
+    kernel::into_contiguous, ops::numeric::empty_device_contiguous_dtype, tensor::CubeTensor,
+};
 use cubecl::{calculate_cube_count_elemwise, prelude::*};
 
 /// Threads of a workgroup: below the 256 that WebGPU guarantees, a multiple of every subgroup size.
@@ -35,6 +37,16 @@ pub(super) fn vector(width: usize) -> usize {
         .into_iter()
         .find(|n| width.is_multiple_of(*n))
         .unwrap_or(1)
+}
+
+/// The tensor in order and for writing: itself if nobody else holds its memory.
+pub(super) fn own(tensor: CubeTensor) -> CubeTensor {
+    let tensor = into_contiguous(tensor);
+    if tensor.can_mut() {
+        tensor
+    } else {
+        tensor.copy()
+    }
 }
 
 /// An uninitialised tensor of the same shape and device.

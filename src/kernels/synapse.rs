@@ -17,7 +17,7 @@
 #![cfg_attr(not(feature = "cube"), allow(unused_variables))]
 
 #[cfg(feature = "cube")]
-pub(super) mod cube;
+mod cube;
 
 use super::{ConvParams, ExpGIfParams, batch_norm::Statistics, is_processor};
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};

@@ -108,14 +108,12 @@ impl SpikeConv {
     ) -> (Option<Tensor<4>>, Tensor<4>) {
         if !trace.watches() {
             let weight = self.conv.weight.val();
-            match &self.norm {
-                Norm::Batch(norm) if self.conv.bias.is_none() && learns(norm, &x.device()) => {
-                    return (
-                        None,
-                        neuron.behind_maps(norm, conv(x, weight, self.params())),
-                    );
-                }
-                _ => {}
+            if let Norm::Batch(norm) = &self.norm
+                && self.conv.bias.is_none()
+                && learns(norm, &x.device())
+            {
+                let y = conv(x, weight, self.params());
+                return (None, neuron.behind_maps(norm, y));
             }
             if let (Some(norm), Some(neurons)) = (self.fused(&x.device()), neuron.coded()) {
                 return (None, norm.conv_spikes(weight, self.params(), x, neurons));

@@ -52,11 +52,9 @@ impl Neuron {
         let shape = x.dims();
         let numel: usize = shape.iter().product();
         let flat = x.reshape([self.steps, numel / self.steps]);
-        let spikes = match (&self.config, &self.theta) {
-            (NeuronConfig::ExpGIf { steps, groups, .. }, Some(theta)) => {
-                kernels::exp_g_if(flat, theta.val(), *steps, *groups)
-            }
-            (config, _) => kernels::lif(flat, &LifParams::from(config), self.group),
+        let spikes = match self.coded() {
+            Some((theta, code)) => kernels::exp_g_if_with(flat, theta, &code),
+            None => kernels::lif(flat, &LifParams::from(&self.config), self.group),
         };
         spikes.reshape(shape)
     }

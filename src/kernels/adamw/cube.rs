@@ -3,10 +3,10 @@
 #![allow(clippy::needless_range_loop)] // Kernels index; they have no iterators.
 
 use super::{AdamWOps, AdamWParams};
-use crate::kernels::cube::{THREADS, empty, grid, like, total_of_threads};
+use crate::kernels::cube::{THREADS, empty, grid, like, own, total_of_threads};
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
-use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
+use burn_cubecl::{CubeBackend, kernel::into_contiguous};
 use cubecl::prelude::*;
 
 /// Partial sums of the norm.
@@ -59,7 +59,8 @@ fn squares_kernel(grad: &[f32], sums: &mut [f32]) {
     }
 }
 
-/// Look-aheads take the gradients' place. A thread moves [`EACH`] parameters, as many threads apart as there are: it adds up the norm's parts once for them.
+/// A thread moves [`EACH`] parameters, as many threads apart as there are: it adds up the norm's parts once for them.
+/// Look-aheads take the gradients' place.
 #[cube(launch)]
 fn update_kernel(
     weights: &[f32],
@@ -101,11 +102,6 @@ fn update_kernel(
     }
 }
 
-/// The tensor for writing: itself if nobody else holds its memory.
-pub(in crate::kernels) fn own(x: CubeTensor) -> CubeTensor {
-    if x.can_mut() { x } else { x.copy() }
-}
-
 impl AdamWOps for CubeBackend {
     fn fused_adamw(
         weights: FloatTensor<Self>,
@@ -121,7 +117,7 @@ impl AdamWOps for CubeBackend {
         FloatTensor<Self>,
     ) {
         let [weights, rules] = [weights, rules].map(into_contiguous);
-        let [first, second, grad] = [first, second, grad].map(|x| own(into_contiguous(x)));
+        let [first, second, grad] = [first, second, grad].map(own);
         let sums = empty(&grad, Shape::from([PARTS]));
         let client = grad.client.clone();
         if p.clip_norm > 0.0 {

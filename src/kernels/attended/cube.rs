@@ -6,12 +6,12 @@ use super::AttendedOps;
 use crate::kernels::cube::{
     empty, grid,
     heads::{Deal, add, read},
+    own,
     windows::{Geometry, place},
 };
 use crate::kernels::exp_g_if::cube::output;
 use crate::kernels::flat::FlatOps;
 use crate::kernels::gw_ssa::cube::{launches, mixed};
-use crate::kernels::synapse::cube::owned;
 use crate::kernels::{ExpGIfParams, HeadGroups};
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
@@ -93,7 +93,7 @@ impl AttendedOps for CubeBackend {
         let [qkv, weight, affine] = [qkv, weight, affine].map(into_contiguous);
         let [theta_between, theta_behind] = [theta_between, theta_behind].map(into_contiguous);
         let [rows, channels] = [qkv.shape()[0], qkv.shape()[1] / 3];
-        let potentials = owned(shortcut);
+        let potentials = own(shortcut);
         let numbers = rows * channels;
         let spikes = empty(&qkv, Shape::from([2 * numbers]));
         // One: the caller has looked.

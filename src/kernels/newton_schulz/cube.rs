@@ -5,11 +5,10 @@ mod plan;
 
 use self::plan::{Coefficients, CoefficientsLaunch, Dispatch, FIELDS, Plan};
 use super::{EPSILON, FlatMatrix, NewtonSchulz, NewtonSchulzOps};
-use crate::kernels::adamw::cube::own;
 use crate::kernels::cube::{
     THREADS,
     block::{Spread, add_slabs, spread, tiles},
-    empty,
+    empty, own,
     product::{Strides, sums_of},
     total_of_threads,
 };
@@ -186,7 +185,7 @@ impl NewtonSchulzOps for CubeBackend {
         p: NewtonSchulz,
         lr: f32,
     ) -> FloatTensor<Self> {
-        let weights = own(into_contiguous(weights));
+        let weights = own(weights);
         let momentum = into_contiguous(momentum);
         let plan = Plan::new(&matrices);
         if plan.matrices == 0 || p.steps == 0 {

@@ -8,7 +8,7 @@ mod linear;
 
 use super::{Behind, SynapseOps};
 use crate::kernels::ConvParams;
-use crate::kernels::cube::{empty, grid};
+use crate::kernels::cube::{empty, grid, own};
 use crate::kernels::exp_g_if::cube::output;
 use burn::backend::{TensorMetadata, tensor::FloatTensor};
 use burn::tensor::Shape;
@@ -85,14 +85,6 @@ fn folded_kernel(
     affine[channels + c] = beta[c] - mean[c] * scale;
 }
 
-/// A shortcut to add to in place: itself where nobody else reads it, or a copy.
-pub(in crate::kernels) fn owned(shortcut: CubeTensor) -> CubeTensor {
-    if shortcut.can_mut() && shortcut.is_contiguous() {
-        return shortcut;
-    }
-    into_contiguous(shortcut).copy()
-}
-
 /// Where a layer's outputs go.
 struct Outputs {
     potentials: CubeTensor,
@@ -108,7 +100,7 @@ impl Outputs {
         let new = || empty(on, shape.clone());
         Self {
             potentials: match ending {
-                Ending { onto: true, .. } => owned(shortcut),
+                Ending { onto: true, .. } => own(shortcut),
                 Ending {
                     potentials: true, ..
                 } => new(),
