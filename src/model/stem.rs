@@ -120,12 +120,8 @@ impl Stem {
     /// The same and the spikes of the neurons that the tokens arrive at.
     pub fn forward_into(&self, images: Tensor<4>, neuron: &Neuron, trace: &mut Trace) -> Fired<3> {
         match self.tokens(images, Some(neuron), trace) {
-            Tokens::Potentials(x) => {
-                // In the order of tokens once, for potentials and neurons.
-                let [rows, tokens, channels] = x.dims();
-                let x = x.reshape([rows * tokens, channels]);
-                neuron.fire(x.reshape([rows, tokens, channels]))
-            }
+            // Not put in the order of tokens before: burn's checkpointing would make more again on the way back.
+            Tokens::Potentials(x) => neuron.fire(x),
             Tokens::Fired(fired) => fired,
         }
     }
