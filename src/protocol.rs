@@ -75,7 +75,7 @@ pub enum Command {
     /// Go on with these networks on the data set in use: heads for its classes drawn anew, the step 0. Answered by
     /// [`Event::Ready`].
     NewHeads,
-    /// Prove the device: a known gradient and a matrix product against the CPU reference, then
+    /// Prove the device: spikes, a product, a loss and gradients against plain loops on the host, then
     /// `steps` timed training steps of one of the configured runs on generated data, of a network of its own. Answered
     /// by [`Event::Probed`].
     Probe {

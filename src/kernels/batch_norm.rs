@@ -291,6 +291,7 @@ impl Extent {
     }
 
     /// M.
+    #[cfg(feature = "cpu")]
     fn samples(self) -> usize {
         self.rows * self.positions
     }

@@ -91,14 +91,15 @@ pub use synapse::{Fired, FusedNorm, Neurons};
 pub use window::Windows;
 
 /// Whether `device` is burn's backend for processors, with or without a graph.
+#[cfg(feature = "cpu")]
 pub(crate) fn is_processor(device: &Device) -> bool {
-    #[cfg(feature = "cpu")]
-    if matches!(
-        device.clone().inner().as_dispatch(),
-        burn::backend::DispatchDevice::Flex(_)
-    ) {
-        return true;
-    }
+    let device = device.clone().inner();
+    matches!(device.as_dispatch(), burn::backend::DispatchDevice::Flex(_))
+}
+
+/// No build without it has one.
+#[cfg(not(feature = "cpu"))]
+pub(crate) fn is_processor(_device: &Device) -> bool {
     false
 }
 

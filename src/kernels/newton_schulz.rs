@@ -49,6 +49,7 @@ impl FlatMatrix {
     }
 
     /// What the step is larger by than one of equal singular values 1.
+    #[cfg(feature = "cpu")]
     fn scale(&self, lr: f32) -> f32 {
         lr * (self.rows.max(self.columns) as f32).sqrt()
     }

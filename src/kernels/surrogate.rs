@@ -47,6 +47,7 @@ pub fn derivative(surrogate: Surrogate, u: f32) -> f32 {
 }
 
 /// [`primitive`] of each `u` into `out`; the match stands outside the loop, so that it becomes SIMD.
+#[cfg(feature = "cpu")]
 #[inline(always)]
 pub(super) fn primitives(surrogate: Surrogate, u: impl Iterator<Item = f32>, out: &mut [f32]) {
     let pairs = out.iter_mut().zip(u);
@@ -67,6 +68,7 @@ pub(super) fn primitives(surrogate: Surrogate, u: impl Iterator<Item = f32>, out
 }
 
 /// [`derivative`] at each `u` into `out`; likewise.
+#[cfg(feature = "cpu")]
 #[inline(always)]
 pub(super) fn derivatives(surrogate: Surrogate, u: impl Iterator<Item = f32>, out: &mut [f32]) {
     let pairs = out.iter_mut().zip(u);

@@ -6,20 +6,27 @@ use super::neuron::Neuron;
 use super::trace::Trace;
 use crate::config::NormKind;
 use crate::kernels::{ConvParams, Fired, FusedNorm, batch_norm_onto, conv, learns, linear};
-use burn::module::Module;
-use burn::nn::PaddingConfig2d;
-use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
 /// Convolution with normalisation.
 #[derive(Module, Debug)]
 pub struct SpikeConv {
-    conv: Conv2d,
+    conv: Taps,
     norm: Norm,
-    padding: usize,
+    #[module(skip)]
+    params: ConvParams,
     /// See [`super::layer::SpikeLinear::folded`].
     #[module(skip)]
     folded: Option<FusedNorm>,
+}
+
+#[derive(Module, Debug)]
+struct Taps {
+    /// `[C_out, C_in/g, k, k]`.
+    weight: Param<Tensor<4>>,
+    /// `[C_out]`; absent in front of BatchNorm, whose shift does the same.
+    bias: Option<Param<Tensor<1>>>,
 }
 
 /// Geometry of a [`SpikeConv`].
@@ -54,20 +61,17 @@ impl SpikeConv {
             stride,
             groups,
         } = shape;
-        let pad = shape.padding();
-        let mut conv = Conv2dConfig::new([c_in, c_out], [kernel, kernel])
-            .with_stride([stride, stride])
-            .with_padding(PaddingConfig2d::Explicit(pad, pad, pad, pad))
-            .with_groups(groups)
-            .with_bias(false)
-            .init(init.device());
         let fan_in = c_in / groups * kernel * kernel;
-        conv.weight = init.fan_in([c_out, c_in / groups, kernel, kernel], fan_in);
-        conv.bias = (norm == NormKind::Layer).then(|| init.constant([c_out], 0.0));
+        let weight = init.fan_in([c_out, c_in / groups, kernel, kernel], fan_in);
+        let bias = (norm == NormKind::Layer).then(|| init.constant([c_out], 0.0));
         Self {
-            conv,
+            conv: Taps { weight, bias },
             norm: Norm::new(norm, c_out, init),
-            padding: pad,
+            params: ConvParams {
+                stride,
+                padding: shape.padding(),
+                groups,
+            },
             folded: None,
         }
     }
@@ -112,11 +116,11 @@ impl SpikeConv {
                 && self.conv.bias.is_none()
                 && learns(norm, &x.device())
             {
-                let y = conv(x, weight, self.params());
+                let y = conv(x, weight, self.params);
                 return (None, neuron.behind_maps(norm, y));
             }
             if let (Some(norm), Some(neurons)) = (self.fused(&x.device()), neuron.coded()) {
-                return (None, norm.conv_spikes(weight, self.params(), x, neurons));
+                return (None, norm.conv_spikes(weight, self.params, x, neurons));
             }
         }
         let x = self.forward(x);
@@ -127,14 +131,14 @@ impl SpikeConv {
     pub fn tokens_into(&self, x: &Tensor<4>, neuron: &Neuron) -> Option<Fired<2>> {
         let (norm, neurons) = (self.fused(&x.device())?, neuron.coded()?);
         let weight = self.conv.weight.val();
-        Some(norm.conv_tokens(weight, self.params(), x.clone(), neurons))
+        Some(norm.conv_tokens(weight, self.params, x.clone(), neurons))
     }
 
     fn computed(&self, x: Tensor<4>, shortcut: Option<Tensor<4>>) -> Tensor<4> {
         match self.fused(&x.device()) {
-            Some(norm) => norm.conv(self.conv.weight.val(), self.params(), x, shortcut),
+            Some(norm) => norm.conv(self.conv.weight.val(), self.params, x, shortcut),
             None => {
-                let y = conv(x, self.conv.weight.val(), self.params());
+                let y = conv(x, self.conv.weight.val(), self.params);
                 match (&self.norm, &self.conv.bias, shortcut) {
                     (Norm::Batch(norm), None, Some(shortcut)) => batch_norm_onto(norm, y, shortcut),
                     (norm, None, shortcut) => added(shortcut, norm.maps(y)),
@@ -151,8 +155,8 @@ impl SpikeConv {
     /// one then.
     pub fn patch(&self) -> Option<usize> {
         let [_, _, kernel, _] = self.conv.weight.dims();
-        let apart = self.conv.stride[0] == kernel && self.padding == 0;
-        (apart && self.conv.groups == 1).then_some(kernel)
+        let apart = self.params.stride == kernel && self.params.padding == 0;
+        (apart && self.params.groups == 1).then_some(kernel)
     }
 
     /// Patches `[P, C_in·k²]`, as [`crate::kernels::Patches`] cuts them, to `[P, C_out]`.
@@ -161,13 +165,5 @@ impl SpikeConv {
         let [c_out, c_in, height, width] = weight.dims();
         let weight = weight.reshape([c_out, c_in * height * width]).transpose();
         self.norm.behind(self.conv.bias.as_ref(), linear(x, weight))
-    }
-
-    fn params(&self) -> ConvParams {
-        ConvParams {
-            stride: self.conv.stride[0],
-            padding: self.padding,
-            groups: self.conv.groups,
-        }
     }
 }

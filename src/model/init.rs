@@ -45,7 +45,7 @@ impl Init {
     }
 
     /// One value everywhere.
-    pub fn constant<const D: usize>(&mut self, shape: [usize; D], value: f32) -> Param<Tensor<D>> {
+    pub fn constant<const D: usize>(&self, shape: [usize; D], value: f32) -> Param<Tensor<D>> {
         let count = shape.iter().product();
         self.place(vec![value; count], shape)
     }

@@ -17,8 +17,8 @@ use crate::config::NormKind;
 use crate::kernels::{
     self, Attending, BiasNorm, Fired, FusedNorm, batch_norm_layer, batch_norm_onto, learns, linear,
 };
-use burn::module::{Module, Param};
-use burn::nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig};
+use burn::module::{Module, Param, RunningState};
+use burn::nn::BatchNorm;
 use burn::tensor::{Device, Tensor};
 
 /// Scale at which residual branches begin.
@@ -38,12 +38,8 @@ pub enum Norm {
 impl Norm {
     pub(super) fn new(kind: NormKind, channels: usize, init: &mut Init) -> Self {
         match kind {
-            NormKind::Batch => Self::Batch(
-                BatchNormConfig::new(channels)
-                    .with_epsilon(BATCH_NORM_EPSILON)
-                    .init(init.device()),
-            ),
-            NormKind::Layer => Self::Layer(layer_norm(channels, init)),
+            NormKind::Batch => Self::Batch(batch_norm(channels, init)),
+            NormKind::Layer => Self::Layer(LayerNorm::new(channels, init)),
         }
     }
 
@@ -73,7 +69,7 @@ impl Norm {
     fn rows(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Batch(norm) => batch_norm_layer(norm, x),
-            Self::Layer(norm) => normalised(norm, x),
+            Self::Layer(norm) => norm.forward(x),
         }
     }
 
@@ -94,7 +90,7 @@ impl Norm {
         Some(BiasNorm {
             bias: bias.val(),
             gamma: norm.gamma.val(),
-            beta: norm.beta.as_ref()?.val(),
+            beta: norm.beta.val(),
             epsilon: LAYER_NORM_EPSILON as f32,
         })
     }
@@ -108,7 +104,7 @@ impl Norm {
                 let positions = x
                     .permute([0, 2, 3, 1])
                     .reshape([rows * height * width, channels]);
-                normalised(norm, positions)
+                norm.forward(positions)
                     .reshape([rows, height, width, channels])
                     .permute([0, 3, 1, 2])
             }
@@ -116,21 +112,43 @@ impl Norm {
     }
 }
 
-/// A LayerNorm over `channels` that [`normalised`] computes.
-pub(super) fn layer_norm(channels: usize, init: &Init) -> LayerNorm {
-    LayerNormConfig::new(channels)
-        .with_epsilon(LAYER_NORM_EPSILON)
-        .init(init.device())
+/// As burn's config makes it, which has burn's initialisers behind it, and they all its matrix products for the
+/// orthogonal one: a seventh of the WebGPU engine.
+fn batch_norm(channels: usize, init: &Init) -> BatchNorm {
+    let running = |value| RunningState::new(Tensor::full([channels], value, init.device()));
+    BatchNorm {
+        gamma: init.constant([channels], 1.0),
+        beta: init.constant([channels], 0.0),
+        training: Param::from_bool(true),
+        running_mean: running(0.0),
+        running_var: running(1.0),
+        momentum: 0.1,
+        epsilon: BATCH_NORM_EPSILON,
+    }
 }
 
-/// `[R, C] -> [R, C]`, in one pass each way.
-pub(super) fn normalised(norm: &LayerNorm, x: Tensor<2>) -> Tensor<2> {
-    match &norm.beta {
-        Some(beta) => {
-            let epsilon = LAYER_NORM_EPSILON as f32;
-            kernels::layer_norm(x, norm.gamma.val(), beta.val(), epsilon)
+/// LayerNorm over channels, in one pass each way.
+#[derive(Module, Debug)]
+pub struct LayerNorm {
+    /// Scale, `[C]`.
+    gamma: Param<Tensor<1>>,
+    /// Shift, `[C]`.
+    beta: Param<Tensor<1>>,
+}
+
+impl LayerNorm {
+    /// Of `channels` channels, which changes nothing but their mean and variance.
+    pub(super) fn new(channels: usize, init: &Init) -> Self {
+        Self {
+            gamma: init.constant([channels], 1.0),
+            beta: init.constant([channels], 0.0),
         }
-        None => norm.forward(x),
+    }
+
+    /// `[R, C] -> [R, C]`.
+    pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let epsilon = LAYER_NORM_EPSILON as f32;
+        kernels::layer_norm(x, self.gamma.val(), self.beta.val(), epsilon)
     }
 }
 

@@ -120,7 +120,7 @@ impl Stem {
     /// The same and the spikes of the neurons that the tokens arrive at.
     pub fn forward_into(&self, images: Tensor<4>, neuron: &Neuron, trace: &mut Trace) -> Fired<3> {
         match self.tokens(images, Some(neuron), trace) {
-            // Not put in the order of tokens before: burn's checkpointing would make more again on the way back.
+            // Put in the order of tokens before, they are kept for the way back once more: 6 MB for 64 images of `small`.
             Tokens::Potentials(x) => neuron.fire(x),
             Tokens::Fired(fired) => fired,
         }

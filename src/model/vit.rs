@@ -3,14 +3,13 @@
 
 use super::ge2mst::Head;
 use super::init::Init;
-use super::layer::{layer_norm, normalised};
+use super::layer::LayerNorm;
 use super::stem::standardised;
 use super::trace::Trace;
 use super::{Output, freeze_front, trained_blocks};
 use crate::config::{Freeze, VitConfig};
 use crate::kernels::{AttentionShape, attention};
 use burn::module::{Module, Param};
-use burn::nn::LayerNorm;
 use burn::tensor::Tensor;
 
 /// Dense vision transformer.
@@ -47,7 +46,7 @@ impl DenseVit {
             blocks: (0..config.depth)
                 .map(|_| DenseBlock::new(config, init))
                 .collect(),
-            norm: layer_norm(dim, init),
+            norm: LayerNorm::new(dim, init),
             head: Head::new(dim, config.classes, init),
             patch: config.patch,
         }
@@ -87,7 +86,8 @@ impl DenseVit {
         for block in &self.blocks {
             x = block.forward(x, tokens);
         }
-        normalised(&self.norm, x)
+        self.norm
+            .forward(x)
             .reshape([batch, tokens, dim])
             .mean_dim(1)
             .squeeze_dim::<2>(1)
@@ -98,10 +98,10 @@ impl DenseBlock {
     fn new(config: &VitConfig, init: &mut Init) -> Self {
         let (dim, hidden) = (config.dim, config.dim * config.mlp_ratio);
         Self {
-            norm1: layer_norm(dim, init),
+            norm1: LayerNorm::new(dim, init),
             qkv: Head::new(dim, 3 * dim, init),
             out: Head::new(dim, dim, init),
-            norm2: layer_norm(dim, init),
+            norm2: LayerNorm::new(dim, init),
             fc1: Head::new(dim, hidden, init),
             fc2: Head::new(hidden, dim, init),
             heads: config.heads,
@@ -115,10 +115,10 @@ impl DenseBlock {
             heads: self.heads,
             windows: None,
         };
-        let qkv = self.qkv.product(normalised(&self.norm1, x.clone()));
+        let qkv = self.qkv.product(self.norm1.forward(x.clone()));
         let mixed = attention(qkv, self.qkv.bias(), shape);
         let x = self.out.onto(mixed, x);
-        let hidden = self.fc1.gelu(normalised(&self.norm2, x.clone()));
+        let hidden = self.fc1.gelu(self.norm2.forward(x.clone()));
         self.fc2.onto(hidden, x)
     }
 }

@@ -145,7 +145,7 @@ fn lint(_: &mut Run) -> Result<()> {
     clippy(&["-p", "xtask", "--all-targets", "--features", "page-tests"])?;
     let wasm = ["--target", "wasm32-unknown-unknown"];
     let page = ["-p", "gemst", "--no-default-features", "--lib", "--bins"];
-    clippy(&[&wasm[..], &page, &["--features", "ui,cpu,gpu"]].concat())?;
+    clippy(&[&wasm[..], &page, &["--features", "ui,gpu"]].concat())?;
     clippy(&[&wasm[..], &["-p", "browser-tests", "--tests"]].concat())
 }
 

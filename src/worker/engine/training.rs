@@ -9,8 +9,7 @@ use crate::data::{
     synthetic,
 };
 use crate::protocol::{Backend, Event, StepFigures, StepReport};
-use crate::train::{Session, StepStats};
-use crate::worker::device::self_test;
+use crate::train::{Session, StepStats, self_test};
 use crate::worker::host::now_ms;
 
 /// A GPU's loss is read back every so many steps: each read waits for the whole queue.
