@@ -37,12 +37,17 @@ impl Draws {
 
     /// Uniform in `0..n` (bias below `n / 2^32`).
     pub(crate) fn below(&mut self, n: u32) -> u32 {
-        ((u64::from(self.0.next_u32()) * u64::from(n)) >> 32) as u32
+        ((u64::from(self.word()) * u64::from(n)) >> 32) as u32
+    }
+
+    /// 32 random bits.
+    pub(crate) fn word(&mut self) -> u32 {
+        self.0.next_u32()
     }
 
     /// Uniform in `[0, 1)`, 24 bits.
     pub(crate) fn unit(&mut self) -> f32 {
-        (self.0.next_u32() >> 8) as f32 / 16_777_216.0
+        (self.word() >> 8) as f32 / 16_777_216.0
     }
 
     /// Uniform in `[low, high)`.

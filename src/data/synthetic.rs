@@ -41,25 +41,32 @@ fn picture(label: u8, draws: &mut Draws) -> [u8; IMAGE_BYTES] {
     let (sin, cos) = draws.between(-0.3, 0.3).sin_cos();
     let (front, back) = colours(draws);
     let (shade_x, shade_y) = (draws.between(-0.15, 0.15), draws.between(-0.15, 0.15));
-    let noise = draws.between(0.02, 0.08);
+    let noise = draws.between(0.03, 0.11);
     let spot = [0, 1].map(|_| draws.between(0.0, SIDE as f32));
     let spot_radius = draws.between(0.0, 3.5);
     let spot_colour = [0, 1, 2].map(|_| draws.unit());
 
-    let mut image = [0; IMAGE_BYTES];
-    for i in 0..PLANE {
-        let (x, y) = ((i % SIDE) as f32 + 0.5, (i / SIDE) as f32 + 0.5);
+    let covers = covers(label, |x, y| {
         let (dx, dy) = ((x - centre[0]) / radius, (y - centre[1]) / radius);
-        let distance = distance(label, cos * dx + sin * dy, cos * dy - sin * dx);
-        // One pixel of soft edge: distances are in radii.
-        let cover = (0.5 - distance * radius).clamp(0.0, 1.0);
-        let spot = (spot_radius + 0.5 - (x - spot[0]).hypot(y - spot[1])).clamp(0.0, 1.0);
-        let shade = shade_x * (x / SIDE as f32 - 0.5) + shade_y * (y / SIDE as f32 - 0.5);
-        for c in 0..3 {
-            let shape = back[c] + cover * (front[c] - back[c]);
-            let value = shape + spot * (spot_colour[c] - shape) + shade;
-            let value = value + noise * (draws.unit() + draws.unit() - 1.0) * 2.0;
-            image[c * PLANE + i] = (value * 255.0).round().clamp(0.0, 255.0) as u8;
+        (cos * dx + sin * dy, cos * dy - sin * dx, radius)
+    });
+    let spots = covered(
+        |x, y| (x - spot[0], y - spot[1], 1.0),
+        |x, y| length(x, y) - spot_radius,
+    );
+    // Ten bits for a channel's noise: a draw for each would take as long as all the rest.
+    let bits: [u32; PLANE] = std::array::from_fn(|_| draws.word());
+
+    let mut image = [0; IMAGE_BYTES];
+    for (c, plane) in image.chunks_exact_mut(PLANE).enumerate() {
+        for (i, pixel) in plane.iter_mut().enumerate() {
+            let (x, y) = ((i % SIDE) as f32 + 0.5, (i / SIDE) as f32 + 0.5);
+            let shade = shade_x * (x / SIDE as f32 - 0.5) + shade_y * (y / SIDE as f32 - 0.5);
+            let shape = back[c] + covers[i] * (front[c] - back[c]);
+            let value = shape + spots[i] * (spot_colour[c] - shape) + shade;
+            let value = value + noise * ((bits[i] >> (10 * c) & 1023) as f32 / 511.5 - 1.0);
+            // To the nearest, and into 0..=255, which `as` keeps to.
+            *pixel = (value * 255.0 + 0.5) as u8;
         }
     }
     image
@@ -77,48 +84,88 @@ fn colours(draws: &mut Draws) -> ([f32; 3], [f32; 3]) {
     }
 }
 
-/// Distance of a point from a shape's edge, negative inside, roughly in units of the shape's
-/// radius. The order is that of the class names.
-fn distance(label: u8, u: f32, v: f32) -> f32 {
-    let r = u.hypot(v);
-    let patch = rectangle(u, v, 0.9, 0.9);
+/// How much of each pixel the shape covers. The order is that of the class names. `place` gives a pixel's coordinates
+/// in radii, the shape's middle at (0, 0), and a radius in pixels.
+fn covers(label: u8, place: impl Fn(f32, f32) -> (f32, f32, f32)) -> [f32; PLANE] {
+    let patch = |u, v| rectangle(u, v, 0.9, 0.9);
+    // A loop for each form, not a form for each pixel: the page waits for thousands of pictures.
     match label {
-        0 => r - 1.0,
-        1 => (r - 0.78).abs() - 0.22,
-        2 => patch,
-        3 => [(0.0, 1.0), (0.866, -0.5), (-0.866, -0.5)]
-            .into_iter()
-            .map(|(x, y)| u * x + v * y - 0.5)
-            .fold(f32::MIN, f32::max),
-        4 => rectangle(u, v, 1.0, 0.3).min(rectangle(u, v, 0.3, 1.0)),
-        5 => star(u, v),
-        6 => patch.max(0.15 - triangle_wave(v, 0.6)),
-        7 => patch.max(-(triangle_wave(u, 0.9) - 0.225) * (triangle_wave(v, 0.9) - 0.225) / 0.225),
-        8 => {
-            let cell = |t: f32| t - 0.6 * (t / 0.6).round().clamp(-1.0, 1.0);
-            cell(u).hypot(cell(v)) - 0.22
-        }
-        _ => (r - 1.0).max(0.8 - (u - 0.45).hypot(v - 0.1)),
+        0 => covered(place, |u, v| length(u, v) - 1.0),
+        1 => covered(place, |u, v| (length(u, v) - 0.78).abs() - 0.22),
+        2 => covered(place, patch),
+        3 => covered(place, |u, v| {
+            let side = |x, y| u * x + v * y - 0.5;
+            both(side(0.0, 1.0), both(side(0.866, -0.5), side(-0.866, -0.5)))
+        }),
+        4 => covered(place, |u, v| {
+            either(rectangle(u, v, 1.0, 0.3), rectangle(u, v, 0.3, 1.0))
+        }),
+        5 => covered(place, star),
+        6 => covered(place, |u, v| {
+            both(patch(u, v), 0.15 - triangle_wave(v, 0.6))
+        }),
+        7 => covered(place, |u, v| {
+            let wave = |t| triangle_wave(t, 0.9) - 0.225;
+            both(patch(u, v), -wave(u) * wave(v) / 0.225)
+        }),
+        8 => covered(place, |u, v| {
+            let cell = |t: f32| t - 0.6 * (t / 0.6 + 0.5).floor().clamp(-1.0, 1.0);
+            length(cell(u), cell(v)) - 0.22
+        }),
+        _ => covered(place, |u, v| {
+            both(length(u, v) - 1.0, 0.8 - length(u - 0.45, v - 0.1))
+        }),
     }
 }
 
+/// Of a form given by the distance of a point from its edge, negative inside, roughly in radii.
+fn covered(
+    place: impl Fn(f32, f32) -> (f32, f32, f32),
+    distance: impl Fn(f32, f32) -> f32,
+) -> [f32; PLANE] {
+    std::array::from_fn(|i| {
+        let (u, v, radius) = place((i % SIDE) as f32 + 0.5, (i / SIDE) as f32 + 0.5);
+        // One pixel of soft edge.
+        (0.5 - distance(u, v) * radius).clamp(0.0, 1.0)
+    })
+}
+
+/// Of (x, y), which is never so long that a square overflows: `hypot` would see to that, at several times the cost.
+fn length(x: f32, y: f32) -> f32 {
+    (x * x + y * y).sqrt()
+}
+
+/// Of what lies in both forms: the larger distance, of which neither is NaN, so that it needs no call.
+fn both(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+/// Of what lies in one form or the other.
+fn either(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
+
 fn rectangle(u: f32, v: f32, half_width: f32, half_height: f32) -> f32 {
-    (u.abs() - half_width).max(v.abs() - half_height)
+    both(u.abs() - half_width, v.abs() - half_height)
 }
 
 /// Distance of `t` from the nearest multiple of `period`, in `0..=period/2`.
 fn triangle_wave(t: f32, period: f32) -> f32 {
-    (t - (t / period).round() * period).abs()
+    (t - (t / period + 0.5).floor() * period).abs()
 }
 
 /// A star with five points at radius 1 and dents at radius 0.45.
 fn star(u: f32, v: f32) -> f32 {
-    const STEP: f32 = std::f32::consts::TAU / 5.0;
-    // Fold the plane onto half a point: the edge there is one straight line from tip to dent.
-    let angle = triangle_wave(u.atan2(-v), STEP);
-    let r = u.hypot(v);
-    let (x, y) = (r * angle.cos(), r * angle.sin());
-    let half = STEP / 2.0;
-    let (ex, ey) = (0.45 * half.cos() - 1.0, 0.45 * half.sin());
-    ((x - 1.0) * ey - y * ex) / ex.hypot(ey)
+    // Sine and cosine of a tenth of a turn, from tip to dent, and of a fifth.
+    const TENTH: (f32, f32) = (0.587_785_25, 0.809_017);
+    const FIFTH: (f32, f32) = (0.951_056_5, 0.309_017);
+    // Folded at the star's mirrors onto half a point: the edge there is one straight line from tip to dent.
+    let folded = |(x, y): (f32, f32), (sin, cos): (f32, f32)| {
+        let beyond = 2.0 * both(cos * y - sin * x, 0.0);
+        (x + beyond * sin, y - beyond * cos)
+    };
+    let (x, y) = folded((-v, u.abs()), FIFTH);
+    let (x, y) = folded((x, y.abs()), TENTH);
+    let (ex, ey) = (0.45 * TENTH.1 - 1.0, 0.45 * TENTH.0);
+    ((x - 1.0) * ey - y * ex) / length(ex, ey)
 }
