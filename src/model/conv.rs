@@ -21,6 +21,7 @@ pub struct SpikeConv {
     folded: Option<FusedNorm>,
 }
 
+/// What a convolution learns, by the names that files know it by (`conv.weight`).
 #[derive(Module, Debug)]
 struct Taps {
     /// `[C_out, C_in/g, k, k]`.
