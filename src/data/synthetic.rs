@@ -46,12 +46,13 @@ fn picture(label: u8, draws: &mut Draws) -> [u8; IMAGE_BYTES] {
     let spot_radius = draws.between(0.0, 3.5);
     let spot_colour = [0, 1, 2].map(|_| draws.unit());
 
-    let covers = covers(label, |x, y| {
+    let covers = covers(label, radius, |x, y| {
         let (dx, dy) = ((x - centre[0]) / radius, (y - centre[1]) / radius);
-        (cos * dx + sin * dy, cos * dy - sin * dx, radius)
+        (cos * dx + sin * dy, cos * dy - sin * dx)
     });
     let spots = covered(
-        |x, y| (x - spot[0], y - spot[1], 1.0),
+        1.0,
+        |x, y| (x - spot[0], y - spot[1]),
         |x, y| length(x, y) - spot_radius,
     );
     // Ten bits for a channel's noise: a draw for each would take as long as all the rest.
@@ -60,7 +61,7 @@ fn picture(label: u8, draws: &mut Draws) -> [u8; IMAGE_BYTES] {
     let mut image = [0; IMAGE_BYTES];
     for (c, plane) in image.chunks_exact_mut(PLANE).enumerate() {
         for (i, pixel) in plane.iter_mut().enumerate() {
-            let (x, y) = ((i % SIDE) as f32 + 0.5, (i / SIDE) as f32 + 0.5);
+            let (x, y) = middle(i);
             let shade = shade_x * (x / SIDE as f32 - 0.5) + shade_y * (y / SIDE as f32 - 0.5);
             let shape = back[c] + covers[i] * (front[c] - back[c]);
             let value = shape + spots[i] * (spot_colour[c] - shape) + shade;
@@ -85,34 +86,34 @@ fn colours(draws: &mut Draws) -> ([f32; 3], [f32; 3]) {
 }
 
 /// How much of each pixel the shape covers. The order is that of the class names. `place` gives a pixel's coordinates
-/// in radii, the shape's middle at (0, 0), and a radius in pixels.
-fn covers(label: u8, place: impl Fn(f32, f32) -> (f32, f32, f32)) -> [f32; PLANE] {
+/// in radii, of `radius` pixels, the shape's middle at (0, 0).
+fn covers(label: u8, radius: f32, place: impl Fn(f32, f32) -> (f32, f32)) -> [f32; PLANE] {
     let patch = |u, v| rectangle(u, v, 0.9, 0.9);
     // A loop for each form, not a form for each pixel: the page waits for thousands of pictures.
     match label {
-        0 => covered(place, |u, v| length(u, v) - 1.0),
-        1 => covered(place, |u, v| (length(u, v) - 0.78).abs() - 0.22),
-        2 => covered(place, patch),
-        3 => covered(place, |u, v| {
+        0 => covered(radius, place, |u, v| length(u, v) - 1.0),
+        1 => covered(radius, place, |u, v| (length(u, v) - 0.78).abs() - 0.22),
+        2 => covered(radius, place, patch),
+        3 => covered(radius, place, |u, v| {
             let side = |x, y| u * x + v * y - 0.5;
             both(side(0.0, 1.0), both(side(0.866, -0.5), side(-0.866, -0.5)))
         }),
-        4 => covered(place, |u, v| {
+        4 => covered(radius, place, |u, v| {
             either(rectangle(u, v, 1.0, 0.3), rectangle(u, v, 0.3, 1.0))
         }),
-        5 => covered(place, star),
-        6 => covered(place, |u, v| {
+        5 => covered(radius, place, star),
+        6 => covered(radius, place, |u, v| {
             both(patch(u, v), 0.15 - triangle_wave(v, 0.6))
         }),
-        7 => covered(place, |u, v| {
+        7 => covered(radius, place, |u, v| {
             let wave = |t| triangle_wave(t, 0.9) - 0.225;
             both(patch(u, v), -wave(u) * wave(v) / 0.225)
         }),
-        8 => covered(place, |u, v| {
+        8 => covered(radius, place, |u, v| {
             let cell = |t: f32| t - 0.6 * (t / 0.6 + 0.5).floor().clamp(-1.0, 1.0);
             length(cell(u), cell(v)) - 0.22
         }),
-        _ => covered(place, |u, v| {
+        _ => covered(radius, place, |u, v| {
             both(length(u, v) - 1.0, 0.8 - length(u - 0.45, v - 0.1))
         }),
     }
@@ -120,14 +121,21 @@ fn covers(label: u8, place: impl Fn(f32, f32) -> (f32, f32, f32)) -> [f32; PLANE
 
 /// Of a form given by the distance of a point from its edge, negative inside, roughly in radii.
 fn covered(
-    place: impl Fn(f32, f32) -> (f32, f32, f32),
+    radius: f32,
+    place: impl Fn(f32, f32) -> (f32, f32),
     distance: impl Fn(f32, f32) -> f32,
 ) -> [f32; PLANE] {
     std::array::from_fn(|i| {
-        let (u, v, radius) = place((i % SIDE) as f32 + 0.5, (i / SIDE) as f32 + 0.5);
+        let (x, y) = middle(i);
+        let (u, v) = place(x, y);
         // One pixel of soft edge.
         (0.5 - distance(u, v) * radius).clamp(0.0, 1.0)
     })
+}
+
+/// Of a pixel, in pixels.
+fn middle(i: usize) -> (f32, f32) {
+    ((i % SIDE) as f32 + 0.5, (i / SIDE) as f32 + 0.5)
 }
 
 /// Of (x, y), which is never so long that a square overflows: `hypot` would see to that, at several times the cost.

@@ -2,6 +2,7 @@
 //! they part if they do.
 
 use super::eval::argmax;
+use super::numbers;
 use super::session::Session;
 use crate::config::ModelConfig;
 use crate::data::Batch;
@@ -10,7 +11,7 @@ use crate::model::event::{EventNet, EventOutput};
 use crate::model::fold::{NotConvertible, eight_bit};
 use crate::model::trace::{Code, Trace};
 use burn::module::Module;
-use burn::tensor::{ExecutionError, Tensor};
+use burn::tensor::ExecutionError;
 use std::fmt;
 
 /// Largest difference of two logits over the largest logit, below which two answers count as equal.
@@ -217,10 +218,6 @@ fn relative(a: &[f32], b: &[f32]) -> f64 {
         .fold(f32::MIN_POSITIVE, |most, a| most.max(a.abs()));
     let differences = a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs()));
     differences.fold(0.0, f64::max) / f64::from(size)
-}
-
-async fn numbers(x: Tensor<1>) -> Result<Vec<f32>, ExecutionError> {
-    Ok(x.into_data_async().await?.iter::<f32>().collect())
 }
 
 /// Names and codes of a batch's traced layers, `[B, F]`.

@@ -28,3 +28,10 @@ pub use lesson::{Examples, Lesson};
 pub use self_test::self_test;
 pub use session::{RestoreError, Session};
 pub use stats::{StepNumbers, StepStats};
+
+use burn::tensor::{ExecutionError, Tensor};
+
+/// The numbers of a tensor that no graph holds.
+async fn numbers<const D: usize>(x: Tensor<D>) -> Result<Vec<f32>, ExecutionError> {
+    Ok(x.into_data_async().await?.iter::<f32>().collect())
+}

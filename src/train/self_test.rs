@@ -1,6 +1,7 @@
 //! The proof that a device computes: LIF neurons, a product, a loss and their gradients, by the kernels that train,
 //! against plain loops on the host. A shader that was compiled wrongly gives other numbers or none.
 
+use super::numbers;
 use crate::config::CARD_LIF;
 use crate::kernels::surrogate::derivative;
 use crate::kernels::{LifParams, LifTrace, lif, lif_trace, linear, softmax_cross_entropy};
@@ -82,22 +83,18 @@ async fn on_device(device: &Device) -> Result<Named, ExecutionError> {
     let loss = softmax_cross_entropy(logits.clone(), placed(targets(), [STEPS, CLASSES]));
     let grads = loss.clone().backward();
     let mut named = vec![
-        ("spikes", floats(spikes).await?),
-        ("product", floats(logits).await?),
-        ("loss", floats(loss).await?),
+        ("spikes", numbers(spikes.inner()).await?),
+        ("product", numbers(logits.inner()).await?),
+        ("loss", numbers(loss.inner()).await?),
     ];
     for (name, tensor) in [("input gradient", input), ("weight gradient", weight)] {
         let gradient = match tensor.grad(&grads) {
-            Some(gradient) => floats(gradient).await?,
+            Some(gradient) => numbers(gradient).await?,
             None => Vec::new(),
         };
         named.push((name, gradient));
     }
     Ok(named)
-}
-
-async fn floats<const D: usize>(x: Tensor<D>) -> Result<Vec<f32>, ExecutionError> {
-    Ok(x.inner().into_data_async().await?.iter::<f32>().collect())
 }
 
 /// One neuron over time.

@@ -3,6 +3,7 @@
 
 use super::checkpoint::Member;
 use super::loss::targets;
+use super::numbers;
 use super::optim::{FlatAdamW, Moments, Update};
 use super::params::{self, Misfit};
 use super::pool;
@@ -197,12 +198,7 @@ impl Session {
     /// When the device fails.
     pub async fn infer(&self, batch: &Batch) -> Result<(Vec<Vec<f32>>, Trace), ExecutionError> {
         let output = self.inference().forward(self.pictures(batch));
-        let logits: Vec<f32> = output
-            .logits
-            .into_data_async()
-            .await?
-            .iter::<f32>()
-            .collect();
+        let logits = numbers(output.logits).await?;
         let rows = logits
             .chunks_exact(self.classes())
             .map(<[f32]>::to_vec)
@@ -216,7 +212,7 @@ impl Session {
     /// When the device fails.
     pub async fn features(&self, batch: &Batch) -> Result<Vec<f32>, ExecutionError> {
         let features = self.inference().features(self.pictures(batch));
-        Ok(features.into_data_async().await?.iter::<f32>().collect())
+        numbers(features).await
     }
 
     /// Everything needed to go on, read from the device at once.

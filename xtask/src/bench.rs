@@ -107,7 +107,7 @@ pub fn run(plan: &Plan) -> Result<()> {
             Err(error) => println!("  {backend}: not measured: {error:#}"),
         }
     }
-    table::print(&all, &site::downloads(&dist, 11)?);
+    table::print(&all, &site::downloads(&dist, site::BEST)?);
     if plan.peers {
         peers::run(plan, &all)?;
     }

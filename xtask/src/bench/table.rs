@@ -1,6 +1,6 @@
 //! The benchmark's print-out.
 
-use crate::site::Download;
+use crate::site::{self, Download};
 
 /// One engine's figures; times in milliseconds.
 #[derive(Debug, Clone)]
@@ -47,13 +47,10 @@ const ROWS: [Row; 10] = [
     ("GPU buffers, both networks, MB", |f| f.buffers / 1e6),
 ];
 
-/// Prints times, dispatches and sizes.
+/// Prints times, dispatches and sizes, which are brotli's best.
 pub fn print(all: &[Figures], downloads: &[Download]) {
     println!("\n{}", render(all));
-    println!("{:<34} {:>12} {:>12}", "size, bytes", "raw", "brotli -11");
-    for Download { name, raw, brotli } in downloads {
-        println!("{name:<34} {raw:>12} {brotli:>12}");
-    }
+    site::print(downloads, site::BEST);
 }
 
 fn render(all: &[Figures]) -> String {
